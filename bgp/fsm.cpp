@@ -1,0 +1,475 @@
+#include "bgp/fsm.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <expected>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "anyvip/overloaded.hpp"
+#include "anyvip/wire/writer.hpp"
+#include "bgp/capability.hpp"
+
+namespace anyvip::bgp {
+
+using namespace fsm;
+
+namespace {
+
+constexpr Duration large_hold_time = std::chrono::minutes{4};       // RFC 4271 §8.2.2, OpenSent.
+constexpr Duration least_keepalive_time = std::chrono::seconds{1};  // RFC 4271 §4.4.
+constexpr Duration least_send_hold_time = std::chrono::minutes{8};  // RFC 9687 §3.2.
+
+std::optional<TimePoint> earliest(std::initializer_list<std::optional<TimePoint>> timers) {
+    std::optional<TimePoint> first;
+    for (const auto& timer : timers) {
+        if (timer && (!first || *timer < *first)) first = timer;
+    }
+    return first;
+}
+
+/// The type of the message that an event stands for: data of an FSM error (RFC 6608 §4).
+template <class E>
+std::optional<MessageType> message_type_of() {
+    if constexpr (std::same_as<E, BgpOpen> || std::same_as<E, BgpOpenMsgErr>) return MessageType::Open;
+    if constexpr (std::same_as<E, UpdateMsg> || std::same_as<E, UpdateMsgErr>) return MessageType::Update;
+    if constexpr (std::same_as<E, KeepAliveMsg>) return MessageType::Keepalive;
+    if constexpr (std::same_as<E, RouteRefreshMsg>) return MessageType::RouteRefresh;
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool needs_reset(const PeerConfig& from, const PeerConfig& to) {
+    auto same_session = from;
+    same_session.hold_time = to.hold_time;
+    same_session.connect_retry = to.connect_retry;
+    same_session.idle_hold = to.idle_hold;
+    same_session.passive = to.passive;
+    same_session.next_hop = to.next_hop;
+    same_session.next_hop6 = to.next_hop6;
+    return same_session != to;
+}
+
+Open our_open(const PeerConfig& config) {
+    Open open;
+    open.my_as = config.local_as;
+    open.hold_time = HoldTime{static_cast<std::uint16_t>(config.hold_time.count())};
+    open.identifier = config.router_id;
+    for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
+        if (config.offers(family)) open.capabilities.emplace_back(Multiprotocol{unicast(family)});
+    }
+    open.capabilities.emplace_back(RouteRefreshCapability{});
+    open.capabilities.emplace_back(FourOctetAs{config.local_as});
+    return open;
+}
+
+std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, const Open& open) {
+    const Asn peer_as = open.asn();
+    const bool internal = peer_as == config.local_as;
+    const bool expected_as = std::visit(
+        overloaded{[&](const Asn& asn) { return peer_as == asn; }, [&](const ExternalAs&) { return !internal; },
+                   [&](const InternalAs&) { return internal; }},
+        config.peer_as);
+    // RFC 7607: AS 0 is nobody's, whatever the configuration expects.
+    if (!expected_as || peer_as == Asn{}) return std::unexpected{bad_peer_as()};
+    // RFC 6286 §2.1: zero never; our own only from another AS.
+    if (open.identifier.is_unspecified() || (internal && open.identifier == config.router_id)) {
+        return std::unexpected{bad_bgp_identifier()};
+    }
+    // §4.2: "MUST reject Hold Time values of one or two seconds".
+    if (open.hold_time == HoldTime{1} || open.hold_time == HoldTime{2}) {
+        return std::unexpected{unacceptable_hold_time()};
+    }
+    Negotiated negotiated;
+    negotiated.hold_time = std::min<std::chrono::seconds>(config.hold_time, open.hold_time);
+    negotiated.peer_as = peer_as;
+    negotiated.peer_id = open.identifier;
+    negotiated.external = !internal;
+    negotiated.four_octet_as = has<FourOctetAs>(open.capabilities);
+    negotiated.route_refresh = has<RouteRefreshCapability>(open.capabilities);
+    negotiated.ipv4 = config.ipv4 && offers(open.capabilities, ipv4_unicast);
+    negotiated.ipv6 = config.ipv6 && offers(open.capabilities, ipv6_unicast);
+    if (!negotiated.ipv4 && !negotiated.ipv6) {
+        // RFC 5492 §5: the data lists what we cannot do without.
+        wire::Writer required;
+        for (const auto& capability : our_open(config).capabilities) {
+            if (std::holds_alternative<Multiprotocol>(capability)) encode(capability, required);
+        }
+        return std::unexpected{Notification{OpenMessageSubcode::UnsupportedCapability, required.take()}};
+    }
+    return negotiated;
+}
+
+struct Fsm::Step {
+    AnyState next;
+    Actions actions;
+    std::optional<Reason> reason;
+};
+
+struct Fsm::Handler {
+    const PeerConfig& config;
+    Random& random;
+    std::uint32_t& connect_retry_counter;
+    TimePoint now;
+
+    // ---- Idle -------------------------------------------------------------------------------------------
+
+    Step operator()(const Idle&, const ManualStart&) const {  // Events 1, 4
+        connect_retry_counter = 0;
+        return start();
+    }
+    Step operator()(const Idle& idle, const fsm::TimerExpired&) const {  // Event 13
+        return due(idle.idle_hold_timer) ? start() : stay(idle);
+    }
+    Step operator()(const Idle&, const ManualStop&) const { return {Idle{}, {}, {}}; }  // Event 2
+    Step operator()(const Idle&, const OpenCollisionDump&) const { return {Idle{}, {}, {}}; }
+    /// "Any other event (Events 9-12, 15-28) received in the Idle state does not cause change".
+    Step operator()(const Idle& idle, const auto&) const { return stay(idle); }
+
+    // ---- Connect ----------------------------------------------------------------------------------------
+
+    Step operator()(const Connect&, const ManualStop&) const {  // Event 2
+        connect_retry_counter = 0;
+        return {Idle{}, {AbortOpen{}}, Reason{}};
+    }
+    Step operator()(const Connect& connect, const fsm::TimerExpired&) const {  // Event 9
+        if (!due(connect.connect_retry_timer)) return stay(connect);
+        return {Connect{connect_retry()}, {AbortOpen{}, OpenConnection{}}, {}};
+    }
+    Step operator()(const Connect&, const TcpConnectionConfirmed&) const { return send_open(); }  // Events 16, 17
+    Step operator()(const Connect&, const TcpConnectionFails& event) const {                      // Event 18
+        // To Active as if DelayOpenTimer were running, not to Idle: nothing is wrong but that nobody listens
+        // yet, and in Idle we would refuse the connection that the peer may open in the meantime.
+        return {wait_for_connection(), {}, connection_failed(event)};
+    }
+    Step operator()(const Connect&, const OpenCollisionDump&) const {  // Event 23
+        return {Idle{}, {AbortOpen{}}, collision()};
+    }
+    Step operator()(const Connect& connect, const ManualStart&) const { return stay(connect); }  // Events 1, 3-7
+    Step operator()(const Connect& connect, const Progress&) const { return stay(connect); }
+    /// "Any other events (Events 8, 10-11, 13, 19, 23, 25-28)".
+    Step operator()(const Connect&, const auto&) const { return {back_off(), {AbortOpen{}}, unexpected_event()}; }
+
+    // ---- Active -----------------------------------------------------------------------------------------
+
+    Step operator()(const Active&, const ManualStop&) const {  // Event 2
+        connect_retry_counter = 0;
+        return {Idle{}, {}, Reason{}};
+    }
+    Step operator()(const Active& active, const fsm::TimerExpired&) const {  // Event 9
+        if (!due(active.connect_retry_timer)) return stay(active);
+        return {Connect{connect_retry()}, {OpenConnection{}}, {}};
+    }
+    Step operator()(const Active&, const TcpConnectionConfirmed&) const { return send_open(); }  // Events 16, 17
+    Step operator()(const Active&, const TcpConnectionFails& event) const {                      // Event 18
+        return {back_off(), {}, connection_failed(event)};
+    }
+    Step operator()(const Active&, const OpenCollisionDump&) const { return {Idle{}, {}, collision()}; }  // Event 23
+    Step operator()(const Active& active, const ManualStart&) const { return stay(active); }  // Events 1, 3-7
+    Step operator()(const Active& active, const Progress&) const { return stay(active); }
+    /// "Any other event (Events 8, 10-11, 13, 19, 23, 25-28)".
+    Step operator()(const Active&, const auto&) const { return {back_off(), {}, unexpected_event()}; }
+
+    // ---- OpenSent ---------------------------------------------------------------------------------------
+
+    Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event); }  // Events 2, 8
+    Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {             // Event 10
+        return due(open_sent.hold_timer) ? hold_timer_expires() : stay(open_sent);
+    }
+    Step operator()(const OpenSent&, const TcpConnectionFails& event) const {  // Event 18
+        return {wait_for_connection(), {CloseConnection{}}, connection_failed(event)};
+    }
+    Step operator()(const OpenSent& open_sent, const BgpOpen& event) const {  // Event 19
+        const auto negotiated = negotiate(config, event.open);
+        if (!negotiated) return fail(negotiated.error());  // Event 22
+        OpenConfirm confirm{.negotiated = *negotiated,
+                            .hold_timer = hold_timer(*negotiated),
+                            .keepalive_timer = keepalive_timer(*negotiated)};
+        // Without a hold time the four minutes of OpenSent go on, so that a peer that falls silent after its
+        // OPEN does not pin the connection for ever.
+        if (!confirm.hold_timer) confirm.hold_timer = open_sent.hold_timer;
+        return {confirm, {fsm::Send{Keepalive{}}}, {}};
+    }
+    Step operator()(const OpenSent&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
+    Step operator()(const OpenSent&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
+    Step operator()(const OpenSent&, const OpenCollisionDump&) const { return lose_collision(); }            // 23
+    Step operator()(const OpenSent&, const NotifMsg& event) const {  // Events 24, 25
+        // The RFC lists 25 under "any other event"; to answer a NOTIFICATION with one would break §6.4.
+        return notified(event);
+    }
+    Step operator()(const OpenSent& open_sent, const ManualStart&) const { return stay(open_sent); }  // 1, 3-7
+    Step operator()(const OpenSent& open_sent, const TcpConnectionConfirmed&) const {
+        return stay(open_sent);  // Events 16, 17: a second connection, which is the Peer's to track.
+    }
+    Step operator()(const OpenSent& open_sent, const Progress&) const { return stay(open_sent); }
+    /// "Any other event (Events 9, 11-13, 20, 25-28)".
+    template <class Other>
+    Step operator()(const OpenSent&, const Other&) const {
+        return any_other_event<Other>(FsmSubcode::UnexpectedMessageInOpenSent);
+    }
+
+    // ---- OpenConfirm ------------------------------------------------------------------------------------
+
+    Step operator()(const OpenConfirm&, const ManualStop& event) const { return stop(event); }  // Events 2, 8
+    Step operator()(const OpenConfirm& confirm, const fsm::TimerExpired&) const {               // Events 10, 11
+        if (due(confirm.hold_timer)) return hold_timer_expires();
+        if (!due(confirm.keepalive_timer)) return stay(confirm);
+        auto next = confirm;
+        next.keepalive_timer = keepalive_timer(confirm.negotiated);
+        return {next, {fsm::Send{Keepalive{}}}, {}};
+    }
+    Step operator()(const OpenConfirm&, const TcpConnectionFails& event) const { return disconnected(event); }  // 18
+    Step operator()(const OpenConfirm&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
+    Step operator()(const OpenConfirm&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
+    Step operator()(const OpenConfirm&, const OpenCollisionDump&) const { return lose_collision(); }            // 23
+    Step operator()(const OpenConfirm&, const NotifMsg& event) const { return notified(event); }  // 24, 25
+    Step operator()(const OpenConfirm& confirm, const KeepAliveMsg&) const {                      // Event 26
+        const auto& negotiated = confirm.negotiated;
+        return {Established{.negotiated = negotiated,
+                            .hold_timer = hold_timer(negotiated),
+                            .keepalive_timer = confirm.keepalive_timer,
+                            .send_hold_timer = send_hold_timer(negotiated),
+                            .since = now},
+                {fsm::SessionUp{negotiated}},
+                {}};
+    }
+    Step operator()(const OpenConfirm& confirm, const ManualStart&) const { return stay(confirm); }  // 1, 3-7
+    Step operator()(const OpenConfirm& confirm, const TcpConnectionConfirmed&) const {
+        return stay(confirm);  // Events 16, 17: a second connection, which is the Peer's to track.
+    }
+    Step operator()(const OpenConfirm& confirm, const Progress&) const { return stay(confirm); }
+    /// "Any other event (Events 9, 12-13, 20, 27-28)", and a second OPEN on the same connection.
+    template <class Other>
+    Step operator()(const OpenConfirm&, const Other&) const {
+        return any_other_event<Other>(FsmSubcode::UnexpectedMessageInOpenConfirm);
+    }
+
+    // ---- Established ------------------------------------------------------------------------------------
+
+    Step operator()(const Established&, const ManualStop& event) const { return down(stop(event)); }  // Events 2, 8
+    Step operator()(const Established& established, const fsm::TimerExpired&) const {  // Events 10, 11, 29
+        if (due(established.hold_timer)) return down(established, hold_timer_expires());
+        if (due(established.send_hold_timer)) return down(established, send_hold_timer_expires());
+        if (!due(established.keepalive_timer)) return stay(established);
+        auto next = established;
+        next.keepalive_timer = keepalive_timer(established.negotiated);
+        return {next, {fsm::Send{Keepalive{}}}, {}};
+    }
+    Step operator()(const Established& established, const TcpConnectionFails& event) const {  // Event 18
+        return down(established, disconnected(event));
+    }
+    Step operator()(const Established& established, const BgpHeaderErr& event) const {  // Event 21
+        // The RFC lists 21 under "any other event", yet §6.1 demands its own error code.
+        return down(established, fail(event.notification));
+    }
+    Step operator()(const Established&, const OpenCollisionDump&) const { return down(lose_collision()); }  // 23
+    Step operator()(const Established& established, const NotifMsg& event) const {  // Events 24, 25
+        return down(established, notified(event));
+    }
+    Step operator()(const Established& established, const KeepAliveMsg&) const { return heard(established); }  // 26
+    Step operator()(const Established& established, const UpdateMsg&) const { return heard(established); }     // 27
+    Step operator()(const Established& established, const UpdateMsgErr& event) const {                         // 28
+        return down(established, fail(event.notification));
+    }
+    Step operator()(const Established& established, const RouteRefreshMsg&) const {
+        return stay(established);  // §4.2 counts only KEEPALIVE and UPDATE against the hold time.
+    }
+    Step operator()(const Established& established, const Progress&) const {  // RFC 9687 §3.2
+        auto next = established;
+        next.send_hold_timer = send_hold_timer(established.negotiated);
+        return {next, {}, {}};
+    }
+    Step operator()(const Established& established, const ManualStart&) const { return stay(established); }
+    Step operator()(const Established& established, const TcpConnectionConfirmed&) const {
+        return stay(established);  // Events 16, 17: a second connection, which is the Peer's to refuse.
+    }
+    /// "Any other event (Events 9, 12-13, 20-22)", and OPEN.
+    template <class Other>
+    Step operator()(const Established& established, const Other&) const {
+        return down(established, any_other_event<Other>(FsmSubcode::UnexpectedMessageInEstablished));
+    }
+
+private:
+    // ---- Timers -----------------------------------------------------------------------------------------
+
+    [[nodiscard]] bool due(const std::optional<TimePoint>& timer) const { return timer && *timer <= now; }
+
+    /// §10: by a factor from 0.75 to 1.0, so that peers do not fall into step.
+    [[nodiscard]] Duration jittered(Duration duration) const {
+        return random.between<Duration>(duration * 3 / 4, duration);
+    }
+    [[nodiscard]] TimePoint connect_retry() const { return now + jittered(config.connect_retry); }
+    [[nodiscard]] std::optional<TimePoint> hold_timer(const Negotiated& negotiated) const {
+        if (negotiated.hold_time.count() == 0) return std::nullopt;
+        return now + negotiated.hold_time;
+    }
+    /// §4.4: a third of the hold time. §10 may take a quarter of it away, but not from the shortest.
+    [[nodiscard]] std::optional<TimePoint> keepalive_timer(const Negotiated& negotiated) const {
+        if (negotiated.hold_time.count() == 0) return std::nullopt;
+        return now + std::max(least_keepalive_time, jittered(Duration{negotiated.hold_time} / 3));
+    }
+    [[nodiscard]] std::optional<TimePoint> send_hold_timer(const Negotiated& negotiated) const {
+        if (negotiated.hold_time.count() == 0) return std::nullopt;
+        return now + std::max<Duration>(least_send_hold_time, 2 * Duration{negotiated.hold_time});
+    }
+
+    // ---- Ways from state to state -----------------------------------------------------------------------
+
+    template <class S>
+    [[nodiscard]] static Step stay(const S& state) {
+        return {state, {}, {}};
+    }
+
+    [[nodiscard]] Step start() const {
+        if (config.passive) return {Active{}, {}, {}};
+        return {Connect{connect_retry()}, {OpenConnection{}}, {}};
+    }
+
+    [[nodiscard]] Active wait_for_connection() const {
+        if (config.passive) return Active{};
+        return Active{connect_retry()};
+    }
+
+    [[nodiscard]] Step send_open() const {
+        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config)}}, {}};
+    }
+
+    /// Idle after an error, for idle_hold times two to the power of the errors before (§8.1.1,
+    /// DampPeerOscillations).
+    [[nodiscard]] Idle back_off() const {
+        const auto doublings = std::min<std::uint32_t>(connect_retry_counter, 16);
+        ++connect_retry_counter;
+        return Idle{now + jittered(std::min(max_idle_hold, config.idle_hold * (std::int64_t{1} << doublings)))};
+    }
+
+    [[nodiscard]] Step stop(const ManualStop& event) const {
+        connect_retry_counter = 0;
+        return {Idle{},
+                {fsm::Send{event.cease}, CloseConnection{}},
+                Reason{.kind = Reason::Kind::Stopped, .notification = event.cease, .text = {}}};
+    }
+
+    [[nodiscard]] Step fail(const Notification& notification,
+                            Reason::Kind kind = Reason::Kind::NotificationSent) const {
+        return {back_off(),
+                {fsm::Send{notification}, CloseConnection{}},
+                Reason{.kind = kind, .notification = notification, .text = {}}};
+    }
+
+    [[nodiscard]] Step hold_timer_expires() const {
+        return fail(bgp::hold_timer_expired(), Reason::Kind::HoldTimerExpired);
+    }
+
+    /// RFC 9687 §3.2 wants a NOTIFICATION only if it does not delay the rest; into a stuck connection it would.
+    [[nodiscard]] Step send_hold_timer_expires() const {
+        return {back_off(),
+                {CloseConnection{}},
+                Reason{.kind = Reason::Kind::SendHoldTimerExpired, .notification = {}, .text = {}}};
+    }
+
+    [[nodiscard]] Step notified(const NotifMsg& event) const {
+        return {back_off(),
+                {CloseConnection{}},
+                Reason{.kind = Reason::Kind::NotificationReceived, .notification = event.notification, .text = {}}};
+    }
+
+    [[nodiscard]] Step disconnected(const TcpConnectionFails& event) const {
+        return {back_off(), {CloseConnection{}}, connection_failed(event)};
+    }
+
+    /// The next state is of no interest: the Peer drops the machine, or puts the winner in its place.
+    [[nodiscard]] Step lose_collision() const {
+        const auto notification = cease(CeaseSubcode::ConnectionCollisionResolution);
+        return {Idle{},
+                {fsm::Send{notification}, CloseConnection{}},
+                Reason{.kind = Reason::Kind::Collision, .notification = notification, .text = {}}};
+    }
+
+    template <class Other>
+    [[nodiscard]] Step any_other_event(FsmSubcode subcode) const {
+        const auto type = message_type_of<Other>();
+        return fail(type ? fsm_error(subcode, static_cast<std::uint8_t>(*type)) : fsm_error());
+    }
+
+    [[nodiscard]] Step heard(const Established& established) const {
+        auto next = established;
+        next.hold_timer = hold_timer(established.negotiated);
+        return {next, {}, {}};
+    }
+
+    [[nodiscard]] static Step down(Step step) {
+        step.actions.emplace_back(fsm::SessionDown{*step.reason});
+        return step;
+    }
+    /// A session that was stable for as long as we would ever wait ends the series of errors before it.
+    [[nodiscard]] Step down(const Established& established, Step step) const {
+        if (now - established.since >= max_idle_hold) {
+            connect_retry_counter = 0;
+            step.next = back_off();
+        }
+        return down(std::move(step));
+    }
+
+    [[nodiscard]] static Reason connection_failed(const TcpConnectionFails& event) {
+        return {.kind = Reason::Kind::ConnectionFailed, .notification = {}, .text = event.text};
+    }
+    [[nodiscard]] static Reason collision() {
+        return {.kind = Reason::Kind::Collision, .notification = {}, .text = {}};
+    }
+    [[nodiscard]] static Reason unexpected_event() {
+        return {.kind = Reason::Kind::ConnectionFailed, .notification = {}, .text = "unexpected event"};
+    }
+};
+
+Fsm Fsm::for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter) {
+    Fsm machine{config, random};
+    machine.state_ = Active{};
+    machine.connect_retry_counter_ = connect_retry_counter;
+    return machine;
+}
+
+Actions Fsm::handle(const Event& event, TimePoint now) {
+    const Handler handler{config_, *random_, connect_retry_counter_, now};
+    const State from = state();
+    auto step = std::visit(handler, std::as_const(state_), event);
+    state_ = step.next;
+    if (state() != from) step.actions.emplace_back(fsm::StateChanged{from, state(), std::move(step.reason)});
+    return std::move(step.actions);
+}
+
+std::optional<TimePoint> Fsm::deadline() const {
+    return std::visit(
+        overloaded{[](const Idle& idle) { return idle.idle_hold_timer; },
+                   [](const Connect& connect) { return std::optional{connect.connect_retry_timer}; },
+                   [](const Active& active) { return active.connect_retry_timer; },
+                   [](const OpenSent& open_sent) { return std::optional{open_sent.hold_timer}; },
+                   [](const OpenConfirm& confirm) { return earliest({confirm.hold_timer, confirm.keepalive_timer}); },
+                   [](const Established& established) {
+                       return earliest(
+                           {established.hold_timer, established.keepalive_timer, established.send_hold_timer});
+                   }},
+        state_);
+}
+
+State Fsm::state() const {
+    return std::visit(
+        overloaded{[](const Idle&) { return State::Idle; }, [](const Connect&) { return State::Connect; },
+                   [](const Active&) { return State::Active; }, [](const OpenSent&) { return State::OpenSent; },
+                   [](const OpenConfirm&) { return State::OpenConfirm; },
+                   [](const Established&) { return State::Established; }},
+        state_);
+}
+
+const Negotiated* Fsm::negotiated() const {
+    if (const auto* confirm = std::get_if<OpenConfirm>(&state_)) return &confirm->negotiated;
+    if (const auto* established = std::get_if<Established>(&state_)) return &established->negotiated;
+    return nullptr;
+}
+
+}  // namespace anyvip::bgp

@@ -1,0 +1,268 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "anyvip/net/address.hpp"
+#include "anyvip/random.hpp"
+#include "anyvip/time.hpp"
+#include "bgp/asn.hpp"
+#include "bgp/message.hpp"
+#include "bgp/notification.hpp"
+#include "bgp/peer_config.hpp"
+
+/// The finite state machine of one BGP connection (RFC 4271 §8).
+///
+/// Parts: a state is a struct that carries its timers, so that no timer outlives its state; handle() visits
+/// (state, event); each state lists the events it knows with their numbers of §8.1 and ends in the RFC's own
+/// "any other event", which is an FSM error with the subcode of RFC 6608.
+/// bgp::Peer owns one Fsm, or two while a collision is undecided, turns decoded messages into events and
+/// carries out the actions. negotiate() is what an OPEN is checked with.
+///
+/// Standards: RFC 4271 §8 (machine), §6 (errors), §10 (jitter); RFC 5492 and 4760 (capabilities);
+/// RFC 6286 (BGP Identifier); RFC 6608 (FSM subcodes); RFC 6793 (four-octet AS); RFC 7607 (AS 0);
+/// RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29).
+///
+/// Where it leaves the text of §8.2.2, with the reason at the arm:
+///  - a refused connection goes from Connect to Active, as with DelayOpen and as every implementation does;
+///    the RFC's way to Idle would refuse the peer's own connection while nothing is wrong;
+///  - a NOTIFICATION is never answered with one; a bad header is reported as what it is (§6.1) in every state;
+///  - ConnectRetryTimer does not run in a passive peer's Active state.
+///
+/// Not implemented: DelayOpen (events 12, 20), CollisionDetectEstablishedState, the retry without
+/// capabilities of RFC 5492 §3, Graceful Restart, BFD.
+namespace anyvip::bgp {
+
+enum class State : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, Established };
+
+/// What both OPENs together say about a session.
+struct Negotiated {
+    std::chrono::seconds hold_time{0};  ///< 0: neither HoldTimer nor KEEPALIVEs
+    Asn peer_as;
+    net::Ipv4Address peer_id;
+    bool external = true;       ///< eBGP
+    bool four_octet_as = true;  ///< RFC 6793: both ends are NEW speakers
+    bool route_refresh = false;
+    bool ipv4 = false;
+    bool ipv6 = false;
+    friend bool operator==(const Negotiated&, const Negotiated&) = default;
+
+    [[nodiscard]] bool carries(net::Family family) const { return family == net::Family::Ipv4 ? ipv4 : ipv6; }
+};
+
+/// Why a connection or an attempt at one came to its end.
+struct Reason {
+    enum class Kind : std::uint8_t {
+        Stopped,               ///< by us: Cease
+        NotificationReceived,  ///< by the peer
+        NotificationSent,      ///< the peer broke a rule
+        HoldTimerExpired,
+        SendHoldTimerExpired,
+        ConnectionFailed,  ///< TCP: refused, reset, timed out; `text` has the system's words
+        Collision,         ///< the other connection to this peer won (§6.8)
+    };
+    Kind kind = Kind::Stopped;
+    std::optional<Notification> notification;  ///< sent or received
+    std::string text;
+    friend bool operator==(const Reason&, const Reason&) = default;
+};
+
+namespace fsm {
+
+// §8.2.2, in the RFC's order.
+struct Idle {
+    std::optional<TimePoint> idle_hold_timer;  ///< none: stopped; waits for a start
+    friend bool operator==(const Idle&, const Idle&) = default;
+};
+struct Connect {
+    TimePoint connect_retry_timer;
+    friend bool operator==(const Connect&, const Connect&) = default;
+};
+struct Active {
+    std::optional<TimePoint> connect_retry_timer;  ///< none: passive
+    friend bool operator==(const Active&, const Active&) = default;
+};
+struct OpenSent {
+    TimePoint hold_timer;
+    friend bool operator==(const OpenSent&, const OpenSent&) = default;
+};
+struct OpenConfirm {
+    Negotiated negotiated;
+    std::optional<TimePoint> hold_timer;
+    std::optional<TimePoint> keepalive_timer;
+    friend bool operator==(const OpenConfirm&, const OpenConfirm&) = default;
+};
+struct Established {
+    Negotiated negotiated;
+    std::optional<TimePoint> hold_timer;
+    std::optional<TimePoint> keepalive_timer;
+    std::optional<TimePoint> send_hold_timer;
+    TimePoint since;
+    friend bool operator==(const Established&, const Established&) = default;
+};
+using AnyState = std::variant<Idle, Connect, Active, OpenSent, OpenConfirm, Established>;
+
+// Events, with their numbers in RFC 4271 §8.1.
+struct ManualStart {  ///< 1, and 4 when the peer is passive
+    friend bool operator==(const ManualStart&, const ManualStart&) = default;
+};
+struct ManualStop {  ///< 2, and 8 (AutomaticStop) with another subcode
+    Notification cease;
+    friend bool operator==(const ManualStop&, const ManualStop&) = default;
+};
+struct TcpConnectionConfirmed {  ///< 16 (ours was accepted) and 17 (theirs)
+    friend bool operator==(const TcpConnectionConfirmed&, const TcpConnectionConfirmed&) = default;
+};
+struct TcpConnectionFails {  ///< 18
+    std::string text;
+    friend bool operator==(const TcpConnectionFails&, const TcpConnectionFails&) = default;
+};
+struct BgpOpen {  ///< 19, or 22 when negotiate() refuses it
+    Open open;
+    friend bool operator==(const BgpOpen&, const BgpOpen&) = default;
+};
+struct BgpHeaderErr {  ///< 21; also a ROUTE-REFRESH that RFC 7313 §5 does not allow
+    Notification notification;
+    friend bool operator==(const BgpHeaderErr&, const BgpHeaderErr&) = default;
+};
+struct BgpOpenMsgErr {  ///< 22
+    Notification notification;
+    friend bool operator==(const BgpOpenMsgErr&, const BgpOpenMsgErr&) = default;
+};
+struct OpenCollisionDump {  ///< 23
+    friend bool operator==(const OpenCollisionDump&, const OpenCollisionDump&) = default;
+};
+struct NotifMsg {  ///< 25, and 24 when it is a version error
+    Notification notification;
+    friend bool operator==(const NotifMsg&, const NotifMsg&) = default;
+};
+struct KeepAliveMsg {  ///< 26
+    friend bool operator==(const KeepAliveMsg&, const KeepAliveMsg&) = default;
+};
+struct UpdateMsg {  ///< 27; the contents are the Peer's business
+    friend bool operator==(const UpdateMsg&, const UpdateMsg&) = default;
+};
+struct UpdateMsgErr {  ///< 28
+    Notification notification;
+    friend bool operator==(const UpdateMsgErr&, const UpdateMsgErr&) = default;
+};
+struct RouteRefreshMsg {  ///< RFC 2918; no number. Restarts no timer
+    friend bool operator==(const RouteRefreshMsg&, const RouteRefreshMsg&) = default;
+};
+struct Progress {  ///< RFC 9687: TCP took octets of ours, or has none left to take
+    friend bool operator==(const Progress&, const Progress&) = default;
+};
+struct TimerExpired {  ///< 9, 10, 11, 13, 29: whichever timers are due
+    friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
+};
+using Event = std::variant<ManualStart, ManualStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen, BgpHeaderErr,
+                           BgpOpenMsgErr, OpenCollisionDump, NotifMsg, KeepAliveMsg, UpdateMsg, UpdateMsgErr,
+                           RouteRefreshMsg, Progress, TimerExpired>;
+
+// Actions.
+struct OpenConnection {  ///< answered by TcpConnectionConfirmed or TcpConnectionFails
+    friend bool operator==(const OpenConnection&, const OpenConnection&) = default;
+};
+struct AbortOpen {  ///< no longer wanted; a later answer must not reach the machine
+    friend bool operator==(const AbortOpen&, const AbortOpen&) = default;
+};
+struct Send {
+    Message message;
+    friend bool operator==(const Send&, const Send&) = default;
+};
+struct CloseConnection {  ///< after what was sent
+    friend bool operator==(const CloseConnection&, const CloseConnection&) = default;
+};
+struct SessionUp {
+    Negotiated negotiated;
+    friend bool operator==(const SessionUp&, const SessionUp&) = default;
+};
+struct SessionDown {  ///< only for a session that was up
+    Reason reason;
+    friend bool operator==(const SessionDown&, const SessionDown&) = default;
+};
+struct StateChanged {
+    State from = State::Idle;
+    State to = State::Idle;
+    std::optional<Reason> reason;  ///< of a step back
+    friend bool operator==(const StateChanged&, const StateChanged&) = default;
+};
+using Action = std::variant<OpenConnection, AbortOpen, Send, CloseConnection, SessionUp, SessionDown, StateChanged>;
+using Actions = std::vector<Action>;
+
+}  // namespace fsm
+
+/// Our OPEN. Four-octet AS, the families offered and route refresh are always among its capabilities.
+[[nodiscard]] Open our_open(const PeerConfig& config);
+
+/// §6.2: what a session would be by these OPENs, or the NOTIFICATION that refuses the peer's.
+[[nodiscard]] std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, const Open& open);
+
+class Fsm {
+public:
+    /// `random` outlives the machine.
+    Fsm(const PeerConfig& config, Random& random) : config_{config}, random_{&random} {}
+
+    /// A machine in Active state, for a connection that the peer opened beside ours (§8.2.1). It inherits the
+    /// back-off.
+    [[nodiscard]] static Fsm for_incoming(const PeerConfig& config, Random& random,
+                                          std::uint32_t connect_retry_counter);
+
+    [[nodiscard]] fsm::Actions handle(const fsm::Event& event, TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    [[nodiscard]] State state() const;
+    [[nodiscard]] const fsm::AnyState& full_state() const { return state_; }
+    /// From OpenConfirm on.
+    [[nodiscard]] const Negotiated* negotiated() const;
+    /// Errors since the last session: the exponent of the back-off.
+    [[nodiscard]] std::uint32_t connect_retry_counter() const { return connect_retry_counter_; }
+
+    /// Other timers from the next use on. What was negotiated stays.
+    void configure(const PeerConfig& config) { config_ = config; }
+
+private:
+    struct Step;     ///< next state and actions
+    struct Handler;  ///< the arms: one overload per (state, event)
+
+    PeerConfig config_;
+    Random* random_;
+    fsm::AnyState state_;
+    std::uint32_t connect_retry_counter_ = 0;
+};
+
+[[nodiscard]] std::string_view describe(State state);
+[[nodiscard]] std::string describe(const Reason& reason);
+[[nodiscard]] std::string describe(const Negotiated& negotiated);
+
+namespace fsm {
+[[nodiscard]] std::string describe(const ManualStart& event);
+[[nodiscard]] std::string describe(const ManualStop& event);
+[[nodiscard]] std::string describe(const TcpConnectionConfirmed& event);
+[[nodiscard]] std::string describe(const TcpConnectionFails& event);
+[[nodiscard]] std::string describe(const BgpOpen& event);
+[[nodiscard]] std::string describe(const BgpHeaderErr& event);
+[[nodiscard]] std::string describe(const BgpOpenMsgErr& event);
+[[nodiscard]] std::string describe(const OpenCollisionDump& event);
+[[nodiscard]] std::string describe(const NotifMsg& event);
+[[nodiscard]] std::string describe(const KeepAliveMsg& event);
+[[nodiscard]] std::string describe(const UpdateMsg& event);
+[[nodiscard]] std::string describe(const UpdateMsgErr& event);
+[[nodiscard]] std::string describe(const RouteRefreshMsg& event);
+[[nodiscard]] std::string describe(const Progress& event);
+[[nodiscard]] std::string describe(const TimerExpired& event);
+[[nodiscard]] std::string describe(const OpenConnection& action);
+[[nodiscard]] std::string describe(const AbortOpen& action);
+[[nodiscard]] std::string describe(const Send& action);
+[[nodiscard]] std::string describe(const CloseConnection& action);
+[[nodiscard]] std::string describe(const SessionUp& action);
+[[nodiscard]] std::string describe(const SessionDown& action);
+[[nodiscard]] std::string describe(const StateChanged& action);
+}  // namespace fsm
+
+}  // namespace anyvip::bgp

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "anyvip/net/address.hpp"
+#include "bgp/peer_config.hpp"
+
+/// What a TCP socket must have set before a BGP session may run over it. Non-logging.
+///
+/// Fails closed: a socket whose MD5 key or TTL check could not be set is not used.
+/// TCP-MD5 (RFC 2385), GTSM (RFC 5082), CS6 (RFC 4594), TCP_USER_TIMEOUT = hold time, so that a peer that
+/// vanished is noticed even while we only send. Not implemented: TCP-AO (RFC 5925), keys on prefixes or VRFs.
+namespace anyvip::bgp::io {
+
+struct OptionError {
+    std::string option;  ///< "TCP_MD5SIG"
+    int code = 0;        ///< errno
+    friend bool operator==(const OptionError&, const OptionError&) = default;
+};
+
+using OptionResult = std::expected<void, OptionError>;
+
+/// A new socket, close-on-exec from birth (a check that is being executed must not hold a session open) and
+/// non-blocking; the caller owns it.
+[[nodiscard]] std::expected<int, OptionError> new_socket(net::Family family);
+
+/// Before connect(), so that the handshake is covered.
+[[nodiscard]] OptionResult prepare_to_connect(int socket, const PeerConfig& peer);
+/// Right after accept(). The key came with the listening socket.
+[[nodiscard]] OptionResult prepare_accepted(int socket, const PeerConfig& peer);
+/// TTL 255, whatever the peers want: a peer with GTSM would drop our SYN-ACK otherwise.
+[[nodiscard]] OptionResult prepare_to_listen(int socket, net::Family family);
+/// The key of one peer on a listening socket; an empty one removes it.
+[[nodiscard]] OptionResult set_md5_key(int socket, const net::IpAddress& peer, const Password& password);
+
+[[nodiscard]] std::string describe(const OptionError& error);
+
+}  // namespace anyvip::bgp::io

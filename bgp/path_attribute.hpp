@@ -1,0 +1,250 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "anyvip/net/address.hpp"
+#include "anyvip/wire/reader.hpp"
+#include "anyvip/wire/writer.hpp"
+#include "bgp/address_family.hpp"
+#include "bgp/asn.hpp"
+#include "bgp/notification.hpp"
+
+/// Path attributes (RFC 4271 §4.3, §5): what is said about routes.
+///
+/// `PathAttributes` is the value: what we originate, what routes are grouped by, and what a received UPDATE said.
+/// The wire form lives in one table in path_attribute.cpp, a row per attribute (type, name, flags, encode, decode,
+/// describe): a new attribute is a field here and a row there. MP_REACH_NLRI and MP_UNREACH_NLRI are rows too, but
+/// carry prefixes and so belong to `Update` (message.hpp).
+///
+/// What is wrong with a received attribute is an `AttributeError`, whose action is RFC 7606 as a type: `Discard` the
+/// attribute, `TreatAsWithdraw` the routes, or `SessionReset` with the NOTIFICATION.
+///
+/// RFC 1997, 4271, 4360, 4456, 4760, 2545, 6793, 7606, 7607, 8092, 8950 (decode), 9774.
+/// Not implemented: confederations (RFC 5065: such a path is treated as withdrawn), ADD-PATH, AIGP, a link-local next
+/// hop of our own. Unknown optional attributes are passed over: we propagate nothing.
+namespace anyvip::bgp {
+
+enum class Origin : std::uint8_t { Igp = 0, Egp = 1, Incomplete = 2 };
+
+struct AsPathSegment {
+    enum class Type : std::uint8_t { Set = 1, Sequence = 2, ConfedSequence = 3, ConfedSet = 4 };
+    Type type = Type::Sequence;
+    std::vector<Asn> asns;  ///< nearest first; 1 to 255
+    friend auto operator<=>(const AsPathSegment&, const AsPathSegment&) = default;
+};
+
+struct AsPath {
+    std::vector<AsPathSegment> segments;
+
+    /// One AS_SEQUENCE; empty for none.
+    [[nodiscard]] static AsPath sequence(std::initializer_list<Asn> asns);
+    void prepend(Asn asn, std::size_t times = 1);
+    /// As route selection counts: a set is one (RFC 4271 §9.1.2.2), confederation segments are none (RFC 5065 §5.3).
+    [[nodiscard]] std::size_t length() const;
+    [[nodiscard]] bool contains(Asn asn) const;
+    /// The neighbour that sent it, when the path starts with a sequence.
+    [[nodiscard]] std::optional<Asn> first() const;
+
+    friend auto operator<=>(const AsPath&, const AsPath&) = default;
+};
+
+/// RFC 1997: "65010:100" or a well-known name.
+class Community {
+public:
+    constexpr Community() = default;
+    constexpr explicit Community(std::uint32_t value) : value_{value} {}
+    constexpr Community(std::uint16_t asn, std::uint16_t tag) : value_{std::uint32_t{asn} << 16U | tag} {}
+
+    /// "65010:100", "no-export", "graceful-shutdown", ...
+    [[nodiscard]] static std::optional<Community> parse(std::string_view text);
+    [[nodiscard]] constexpr std::uint32_t value() const { return value_; }
+    [[nodiscard]] std::string to_string() const;
+
+    friend constexpr auto operator<=>(const Community&, const Community&) = default;
+
+private:
+    std::uint32_t value_ = 0;
+};
+
+inline constexpr Community graceful_shutdown_community{0xffff0000};  // RFC 8326
+inline constexpr Community blackhole_community{0xffff029a};          // RFC 7999
+inline constexpr Community no_export_community{0xffffff01};
+inline constexpr Community no_advertise_community{0xffffff02};
+
+/// RFC 8092: "65010:1:100".
+struct LargeCommunity {
+    std::uint32_t global_administrator = 0;
+    std::uint32_t local_data_1 = 0;
+    std::uint32_t local_data_2 = 0;
+
+    [[nodiscard]] static std::optional<LargeCommunity> parse(std::string_view text);
+    [[nodiscard]] std::string to_string() const;
+
+    friend auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
+};
+
+/// RFC 4360, as octets: type, subtype, value.
+struct ExtendedCommunity {
+    std::array<std::uint8_t, 8> octets{};
+
+    /// "rt:65010:100", "soo:65010:100", otherwise "0x0003000a00000064".
+    [[nodiscard]] std::string to_string() const;
+
+    friend auto operator<=>(const ExtendedCommunity&, const ExtendedCommunity&) = default;
+};
+
+struct Aggregator {
+    Asn asn;
+    net::Ipv4Address address;
+    friend auto operator<=>(const Aggregator&, const Aggregator&) = default;
+};
+
+/// All of a route but its prefix. Equal values may share an UPDATE.
+struct PathAttributes {
+    Origin origin = Origin::Igp;
+    AsPath as_path;
+    /// NEXT_HOP, or the (first) next hop in MP_REACH_NLRI for routes that are announced there.
+    net::IpAddress next_hop;
+    std::optional<std::uint32_t> med;
+    /// Never sent to and never taken from an external peer; 100 to an internal one when absent (RFC 4271 §5.1.5).
+    std::optional<std::uint32_t> local_pref;
+    bool atomic_aggregate = false;
+    std::optional<Aggregator> aggregator;
+    std::set<Community> communities;  ///< sets: sorted, and each said once
+    std::set<LargeCommunity> large_communities;
+    std::set<ExtendedCommunity> extended_communities;
+    std::optional<net::Ipv4Address> originator_id;
+    std::vector<net::Ipv4Address> cluster_list;
+
+    friend auto operator<=>(const PathAttributes&, const PathAttributes&) = default;
+};
+
+inline constexpr std::uint32_t default_local_pref = 100;
+
+struct MpReach {
+    AddressFamily family = ipv6_unicast;
+    net::IpAddress next_hop;
+    std::optional<net::Ipv6Address> link_local;  ///< the second address of a 32-octet next hop (RFC 2545 §3)
+    std::vector<net::Prefix> nlri;
+    friend bool operator==(const MpReach&, const MpReach&) = default;
+};
+
+struct MpUnreach {
+    AddressFamily family = ipv6_unicast;
+    std::vector<net::Prefix> withdrawn;
+    friend bool operator==(const MpUnreach&, const MpUnreach&) = default;
+};
+
+/// What a decoder must know of the session that the octets came from.
+struct DecodeContext {
+    bool four_octet_as = true;  ///< both sides sent capability 65 (RFC 6793: a NEW speaker)
+    bool extended_message = false;
+    bool ibgp = false;
+    std::vector<AddressFamily> families{ipv4_unicast};  ///< negotiated; others in MP attributes are passed over
+    friend bool operator==(const DecodeContext&, const DecodeContext&) = default;
+};
+
+/// What an encoder must know of the session that the octets are for.
+struct EncodeContext {
+    bool four_octet_as = true;
+    bool extended_message = false;  ///< messages up to 65535 octets instead of 4096 (RFC 8654)
+    bool ibgp = false;
+    friend bool operator==(const EncodeContext&, const EncodeContext&) = default;
+};
+
+// RFC 7606 §2, from the weakest to the strongest.
+struct Discard {
+    friend bool operator==(const Discard&, const Discard&) = default;
+};
+struct TreatAsWithdraw {
+    friend bool operator==(const TreatAsWithdraw&, const TreatAsWithdraw&) = default;
+};
+struct SessionReset {
+    Notification notification;
+    friend bool operator==(const SessionReset&, const SessionReset&) = default;
+};
+using AttributeAction = std::variant<Discard, TreatAsWithdraw, SessionReset>;
+
+struct AttributeError {
+    enum class Reason : std::uint8_t {
+        Flags,             ///< optional or transitive bit against its specification
+        Length,            ///< of the attribute, or of a part of it
+        Overrun,           ///< longer than the attributes' total length
+        Value,             ///< a value that its specification forbids
+        AsSet,             ///< RFC 9774, in AS_PATH or AS4_PATH
+        Duplicate,         ///< the first one counts
+        Missing,           ///< mandatory, and not there
+        Unexpected,        ///< not from this kind of peer
+        FamilyNotSpoken,   ///< MP attribute of a family that was not negotiated
+        UnknownWellKnown,  ///< not optional, and not known
+    };
+    std::uint8_t type = 0;  ///< attribute type code; 0 for the list as a whole
+    Reason reason = Reason::Value;
+    AttributeAction action;
+    friend bool operator==(const AttributeError&, const AttributeError&) = default;
+};
+
+/// The attributes of one UPDATE, as read.
+struct DecodedAttributes {
+    PathAttributes path;
+    std::optional<MpReach> mp_reach;
+    std::optional<MpUnreach> mp_unreach;
+    /// Never a SessionReset: that is the Result's error. At most `max_reported`, so that a peer cannot make us log
+    /// thousands of lines; `treat_as_withdraw` counts them all.
+    std::vector<AttributeError> errors;
+    bool treat_as_withdraw = false;
+};
+
+inline constexpr std::size_t max_reported_attribute_errors = 16;
+
+//   0                   1
+//   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+//  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+   O optional, T transitive, P partial,
+//  |O|T|P|E|0 0 0 0|   Type Code   |   E extended length: two octets of length instead of one
+//  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//  | Length (1 or 2 octets), Value |
+//  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+/// MP_REACH_NLRI first (RFC 7606 §5.1), then by type code. `path` is written when routes are announced: with
+/// `mp_reach`, or with NLRI of the UPDATE itself (`classic_nlri`, which alone needs NEXT_HOP).
+void encode_attributes(const PathAttributes& path, const std::optional<MpReach>& mp_reach,
+                       const std::optional<MpUnreach>& mp_unreach, bool classic_nlri, const EncodeContext& context,
+                       wire::Writer& out);
+/// `classic_nlri`: the UPDATE has NLRI of its own (which attributes are mandatory depends on it).
+[[nodiscard]] Result<DecodedAttributes> decode_attributes(std::span<const std::uint8_t> attributes, bool classic_nlri,
+                                                          const DecodeContext& context);
+
+//  +---------------------------+
+//  |   Length (1 octet)        |  in bits
+//  +---------------------------+
+//  |   Prefix (variable)       |  the fewest octets that hold them; bits beyond are ignored
+//  +---------------------------+
+void encode_prefix(const net::Prefix& prefix, wire::Writer& out);
+[[nodiscard]] std::size_t encoded_size(const net::Prefix& prefix);
+/// nullopt for a length above 32/128 or a cut prefix.
+[[nodiscard]] std::optional<std::vector<net::Prefix>> decode_prefixes(std::span<const std::uint8_t> bytes,
+                                                                      net::Family family);
+
+/// "ORIGIN", "AS_PATH", ...; "attribute 99" for what the table does not know.
+[[nodiscard]] std::string attribute_name(std::uint8_t type);
+
+[[nodiscard]] std::string_view describe(Origin origin);
+[[nodiscard]] std::string describe(const AsPath& path);  ///< "65010 65010 {65001,65002}"
+[[nodiscard]] std::string describe(Community community);
+[[nodiscard]] std::string describe(const LargeCommunity& community);
+[[nodiscard]] std::string describe(const ExtendedCommunity& community);
+/// "origin=igp as_path=\"65010\" next_hop=10.0.0.11 med=50 communities=65010:100,no-export".
+[[nodiscard]] std::string describe(const PathAttributes& attributes);
+[[nodiscard]] std::string_view describe(AttributeError::Reason reason);
+[[nodiscard]] std::string describe(const AttributeError& error);
+
+}  // namespace anyvip::bgp

@@ -1,0 +1,436 @@
+#include "bgp/peer.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "anyvip/overloaded.hpp"
+
+namespace anyvip::bgp {
+
+/// One handle(): the event goes to the machines, what they answer is carried out or handed on in order.
+class Peer::Turn {
+public:
+    Turn(Peer& peer, TimePoint now) : peer_{peer}, now_{now}, shown_{peer.state()} {}
+
+    Actions run(const Event& event) {
+        std::visit([this](const auto& e) { on(e); }, event);
+        send_updates();
+        tell_routes_sent();
+        return std::move(actions_);
+    }
+
+private:
+    // ---- Events -----------------------------------------------------------------------------------------
+
+    void on(const Start&) {
+        peer_.started_ = true;
+        feed(peer_.primary_, fsm::ManualStart{});
+    }
+
+    /// Withdraw, then Cease, then close: a peer that keeps the routes of a lost session must not keep ours.
+    void on(const Stop& event) {
+        peer_.started_ = false;
+        if (peer_.primary_.fsm.state() == State::Established) {
+            peer_.adj_rib_out_.withdraw_all();
+            // Beyond the window if need be: this is the last that is sent, and closing does not wait for long.
+            give_updates(std::numeric_limits<std::size_t>::max());
+        }
+        stop_machines(cease(event.subcode, event.text));
+    }
+
+    void on(const ConnectionOpened& event) {
+        Connection connection{.id = event.connection,
+                              .opened_by_us = event.attempt.has_value(),
+                              .local = event.local,
+                              .remote = event.remote,
+                              .framer = {}};
+        auto& primary = peer_.primary_;
+        if (event.attempt) {
+            if (primary.attempt != event.attempt) return refuse(event);  // Given up in the meantime.
+            primary.attempt.reset();
+            confirm(primary, std::move(connection));
+        } else if (primary.fsm.state() == State::Active) {
+            confirm(primary, std::move(connection));
+        } else if ((primary.fsm.state() == State::Connect || collision_possible(primary)) && !peer_.incoming_) {
+            peer_.incoming_.emplace(
+                Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.fsm.connect_retry_counter()),
+                     .attempt = {},
+                     .connection = {}});
+            confirm(*peer_.incoming_, std::move(connection));
+        } else {
+            // RFC 4271 §8.2.2: Idle refuses connections. An Established session always wins (§6.8), so that the
+            // end of the new connection need not wait for its OPEN. Without NOTIFICATION: it would make some
+            // peers back off for a minute, and nothing is wrong.
+            refuse(event);
+        }
+    }
+
+    void on(const ConnectionFailed& event) {
+        auto& primary = peer_.primary_;
+        if (primary.attempt != event.attempt) return;  // Given up in the meantime.
+        primary.attempt.reset();
+        feed(primary, fsm::TcpConnectionFails{event.reason});
+    }
+
+    /// Nothing was there to lose, so that no machine hears of it; the operator must, who asked for the connection.
+    void on(const ConnectionRefused& event) {
+        ++peer_.counters_.connections_refused;
+        remember({.kind = Reason::Kind::ConnectionFailed, .notification = {}, .text = event.reason});
+    }
+
+    void on(const ConnectionClosed& event) {
+        Seat* seat = find(event.connection);
+        if (seat == nullptr) return;
+        seat->connection.reset();  // There is nothing left to close.
+        feed(*seat, fsm::TcpConnectionFails{event.reason});
+    }
+
+    void on(const Received& event) {
+        if (Seat* seat = find(event.connection)) seat->connection->framer.feed(event.bytes);
+        // A message may end the connection, or move it to the other seat.
+        while (Seat* seat = find(event.connection)) {
+            const auto message = seat->connection->framer.next();
+            if (!message) return;
+            if (!*message) {
+                feed(*seat, fsm::BgpHeaderErr{message->error()});
+            } else {
+                receive(*seat, **message);
+            }
+        }
+    }
+
+    void on(const Written& event) {
+        Seat* seat = find(event.connection);
+        if (seat == nullptr) return;
+        auto& connection = *seat->connection;
+        connection.written = std::clamp(event.octets, connection.written, connection.sent);
+        feed(*seat, fsm::Progress{});
+    }
+
+    void on(const RoutesChanged& event) {
+        std::map<net::Prefix, const std::optional<Route>*> newest;  // In order: the table grows at its end.
+        for (const auto& change : event.changes) newest[change.prefix] = &change.route;
+        for (const auto& [prefix, route] : newest) peer_.adj_rib_out_.change(prefix, *route);
+        peer_.routes_owed_ = true;
+    }
+
+    void on(const InitialRoutesComplete&) { peer_.adj_rib_out_.allow_end_of_rib(); }
+
+    void on(const ConfigChanged& event) {
+        if (event.config == peer_.config_) return;
+        const bool reset = needs_reset(peer_.config_, event.config);
+        auto& primary = peer_.primary_;
+        if (reset) stop_machines(cease(CeaseSubcode::OtherConfigurationChange));
+        peer_.config_ = event.config;
+        primary.fsm.configure(event.config);
+        if (peer_.incoming_) peer_.incoming_->fsm.configure(event.config);
+        if (primary.fsm.state() == State::Established) {
+            peer_.adj_rib_out_.change_export(exported(primary));
+        } else if (peer_.started_ && primary.fsm.state() < State::OpenSent) {
+            // Whatever we were waiting for, the operator expects the new values to be tried now.
+            feed(primary, fsm::ManualStop{});
+            feed(primary, fsm::ManualStart{});
+        }
+    }
+
+    void on(const TimerExpired&) {
+        feed(peer_.primary_, fsm::TimerExpired{});
+        if (peer_.incoming_) feed(*peer_.incoming_, fsm::TimerExpired{});
+    }
+
+    // ---- Messages ---------------------------------------------------------------------------------------
+
+    void receive(Seat& seat, const RawMessage& raw) {
+        ++peer_.counters_.messages_in;
+        if (raw.type == MessageType::Update) ++peer_.counters_.updates_in;
+        auto message = decode(raw, decode_context(seat));
+        if (message) return std::visit([&](auto& decoded) { on_message(seat, decoded); }, *message);
+        switch (raw.type) {
+            case MessageType::Open: return feed(seat, fsm::BgpOpenMsgErr{message.error()});
+            case MessageType::Update: return feed(seat, fsm::UpdateMsgErr{message.error()});
+            case MessageType::Notification:
+            case MessageType::Keepalive:
+            case MessageType::RouteRefresh: return feed(seat, fsm::BgpHeaderErr{message.error()});
+        }
+    }
+
+    void on_message(Seat& seat, const Open& open) {
+        const bool decides = seat.fsm.state() == State::OpenSent && collides(seat) && negotiate(peer_.config_, open);
+        if (decides && !wins(seat, open)) return feed(seat, fsm::OpenCollisionDump{});
+        const auto id = seat.connection->id;
+        if (decides) feed(*other(seat), fsm::OpenCollisionDump{});
+        feed(*find(id), fsm::BgpOpen{open});  // It may have taken the loser's seat.
+    }
+
+    void on_message(Seat& seat, Update& update) {
+        const bool established = seat.fsm.state() == State::Established;
+        feed(seat, fsm::UpdateMsg{});
+        if (established) actions_.emplace_back(RoutesReceived{std::move(update)});
+    }
+
+    void on_message(Seat& seat, const Notification& notification) { feed(seat, fsm::NotifMsg{notification}); }
+    void on_message(Seat& seat, const Keepalive&) { feed(seat, fsm::KeepAliveMsg{}); }
+
+    void on_message(Seat& seat, const RouteRefresh& refresh) {
+        const bool established = seat.fsm.state() == State::Established;
+        feed(seat, fsm::RouteRefreshMsg{});
+        const auto family = unicast_addresses(refresh.family);
+        // RFC 7313 §5: a family or subtype that we do not know is ignored.
+        if (established && family && refresh.subtype == RouteRefresh::request) peer_.adj_rib_out_.refresh(*family);
+    }
+
+    [[nodiscard]] static DecodeContext decode_context(const Seat& seat) {
+        DecodeContext context;
+        if (const auto* negotiated = seat.fsm.negotiated()) {
+            context.four_octet_as = negotiated->four_octet_as;
+            context.ibgp = !negotiated->external;
+            context.families.clear();
+            for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
+                if (negotiated->carries(family)) context.families.push_back(unicast(family));
+            }
+        }
+        return context;
+    }
+
+    // ---- Collisions (RFC 4271 §6.8) ---------------------------------------------------------------------
+
+    [[nodiscard]] Seat* other(const Seat& seat) {
+        if (&seat != &peer_.primary_) return &peer_.primary_;
+        return peer_.incoming_ ? &*peer_.incoming_ : nullptr;
+    }
+
+    /// An attempt or a connection that is not yet a session.
+    [[nodiscard]] static bool collision_possible(const Seat& seat) {
+        return seat.fsm.state() == State::OpenSent || seat.fsm.state() == State::OpenConfirm;
+    }
+
+    /// The other connection has had its OPEN. One in OpenSent is left alone: its own OPEN decides.
+    [[nodiscard]] bool collides(const Seat& seat) {
+        const Seat* rival = other(seat);
+        return rival != nullptr && rival->fsm.state() >= State::OpenConfirm;
+    }
+
+    /// The connection that the speaker with the higher identifier has opened stays; with equal ones, which only
+    /// different ASes may have, the one with the higher AS number (RFC 6286 §2.3).
+    /// Precondition: collides(seat).
+    [[nodiscard]] bool wins(const Seat& seat, const Open& open) {
+        const Seat& rival = *other(seat);
+        if (rival.fsm.state() == State::Established) return false;
+        // Both from one end: whoever opens a second connection has forgotten the first one.
+        if (seat.connection->opened_by_us == rival.connection->opened_by_us) return true;
+        const bool we_are_higher =
+            std::pair{peer_.config_.router_id, peer_.config_.local_as} > std::pair{open.identifier, open.asn()};
+        return seat.connection->opened_by_us == we_are_higher;
+    }
+
+    /// After each step: one session at most, and the connection that will be it sits in the first seat.
+    void settle() {
+        auto& primary = peer_.primary_;
+        auto& incoming = peer_.incoming_;
+        if (!incoming) return;
+        if (incoming->fsm.state() < State::OpenSent) {
+            incoming.reset();
+        } else if (primary.fsm.state() == State::Established) {
+            feed(*incoming, fsm::OpenCollisionDump{});
+        } else if (incoming->fsm.state() == State::Established && primary.fsm.state() >= State::Connect) {
+            feed(primary, fsm::OpenCollisionDump{});  // And comes back here with an idle primary.
+        } else if (incoming->fsm.state() >= State::OpenConfirm && primary.fsm.state() == State::Connect) {
+            feed(primary, fsm::OpenCollisionDump{});  // It would only collide.
+        } else if (dumped(primary) || incoming->fsm.state() == State::Established) {
+            primary = std::move(*incoming);
+            incoming.reset();
+        }
+    }
+
+    /// Idle without a timer, while a session is wanted: lost a collision.
+    [[nodiscard]] bool dumped(const Seat& seat) const {
+        return peer_.started_ && seat.fsm.state() == State::Idle && !seat.fsm.deadline();
+    }
+
+    // ---- What the machines want -------------------------------------------------------------------------
+
+    void feed(Seat& seat, const fsm::Event& event) {
+        std::optional<Reason> reason;
+        for (const auto& action : seat.fsm.handle(event, now_)) {
+            std::visit(overloaded{[&](const fsm::StateChanged& changed) { reason = changed.reason; },
+                                  [&](const auto& wanted) { perform(seat, wanted); }},
+                       action);
+        }
+        if (reason && reason->kind != Reason::Kind::Stopped && reason->kind != Reason::Kind::Collision) {
+            remember(*reason);
+        }
+        settle();
+        show_state(std::move(reason));
+    }
+
+    void remember(const Reason& error) {
+        peer_.last_error_ = error;
+        peer_.last_error_at_ = now_;
+    }
+
+    void perform(Seat& seat, const fsm::OpenConnection&) {
+        peer_.last_attempt_ = AttemptId{peer_.last_attempt_.value() + 1};
+        seat.attempt = peer_.last_attempt_;
+        actions_.emplace_back(OpenConnection{peer_.last_attempt_});
+    }
+    void perform(Seat& seat, const fsm::AbortOpen&) {
+        if (seat.attempt) actions_.emplace_back(AbortOpen{*seat.attempt});
+        seat.attempt.reset();
+    }
+    void perform(Seat& seat, const fsm::Send& send) {
+        if (!seat.connection) return;
+        // None but UPDATE depends on what was negotiated, and those are the AdjRibOut's.
+        give(*seat.connection, encode(send.message, EncodeContext{}));
+        ++peer_.counters_.messages_out;
+    }
+    void perform(Seat& seat, const fsm::CloseConnection&) {
+        if (seat.connection) actions_.emplace_back(CloseConnection{seat.connection->id});
+        seat.connection.reset();
+    }
+    void perform(Seat& seat, const fsm::SessionUp& up) {
+        peer_.established_ = now_;
+        ++peer_.counters_.sessions;
+        actions_.emplace_back(SessionUp{up.negotiated});
+        peer_.adj_rib_out_.start(exported(seat));
+        peer_.routes_owed_ = true;
+    }
+    void perform(Seat&, const fsm::SessionDown& down) {
+        peer_.established_.reset();
+        peer_.adj_rib_out_.stop();
+        actions_.emplace_back(SessionDown{down.reason});
+    }
+
+    void show_state(std::optional<Reason> reason) {
+        const State state = peer_.state();
+        if (state == shown_) return;
+        actions_.emplace_back(StateChanged{shown_, state, std::move(reason)});
+        shown_ = state;
+        peer_.since_ = now_;
+    }
+
+    // ---- Octets and routes ------------------------------------------------------------------------------
+
+    void give(Connection& connection, std::vector<std::uint8_t> bytes) {
+        connection.sent += bytes.size();
+        actions_.emplace_back(Send{connection.id, std::move(bytes)});
+    }
+
+    void send_updates() {
+        const auto& primary = peer_.primary_;
+        if (primary.fsm.state() != State::Established) return;
+        const auto in_flight = primary.connection->sent - primary.connection->written;
+        if (in_flight < send_window) give_updates(send_window - in_flight);
+    }
+
+    void give_updates(std::size_t budget) {
+        std::vector<std::uint8_t> bytes;
+        for (const auto& update : peer_.adj_rib_out_.take(budget)) {
+            bytes.insert(bytes.end(), update.begin(), update.end());
+            ++peer_.counters_.messages_out;
+            ++peer_.counters_.updates_out;
+        }
+        if (!bytes.empty()) give(*peer_.primary_.connection, std::move(bytes));
+    }
+
+    void tell_routes_sent() {
+        if (!peer_.routes_owed_ || !peer_.adj_rib_out_.clean()) return;
+        const auto& primary = peer_.primary_;
+        const bool in_flight =
+            primary.fsm.state() == State::Established && primary.connection->written < primary.connection->sent;
+        if (in_flight) return;
+        peer_.routes_owed_ = false;
+        actions_.emplace_back(RoutesSent{});
+    }
+
+    /// A next hop of the other family than the session's must be configured; a link-local one would mean
+    /// nothing to the peer beside a global address (RFC 2545 §3).
+    [[nodiscard]] Export exported(const Seat& seat) const {
+        const auto& config = peer_.config_;
+        const auto& negotiated = *seat.fsm.negotiated();
+        const auto& local = seat.connection->local.address;
+        Export exported{.local_as = config.local_as,
+                        .external = negotiated.external,
+                        .four_octet_as = negotiated.four_octet_as,
+                        .ipv4 = negotiated.ipv4,
+                        .ipv6 = negotiated.ipv6,
+                        .next_hop = config.next_hop,
+                        .next_hop6 = config.next_hop6};
+        if (!exported.next_hop && local.is_v4()) exported.next_hop = local.v4();
+        if (!exported.next_hop6 && local.is_v6() && !local.is_link_local()) exported.next_hop6 = local.v6();
+        return exported;
+    }
+
+    // ---- Seats ------------------------------------------------------------------------------------------
+
+    [[nodiscard]] Seat* find(ConnectionId id) {
+        for (Seat* seat : {&peer_.primary_, peer_.incoming_ ? &*peer_.incoming_ : nullptr}) {
+            if (seat != nullptr && seat->connection && seat->connection->id == id) return seat;
+        }
+        return nullptr;
+    }
+
+    void confirm(Seat& seat, Connection connection) {
+        seat.connection = std::move(connection);
+        feed(seat, fsm::TcpConnectionConfirmed{});
+    }
+
+    void refuse(const ConnectionOpened& event) { actions_.emplace_back(CloseConnection{event.connection}); }
+
+    void stop_machines(const Notification& notification) {
+        if (peer_.incoming_) feed(*peer_.incoming_, fsm::ManualStop{notification});
+        feed(peer_.primary_, fsm::ManualStop{notification});
+    }
+
+    Peer& peer_;
+    TimePoint now_;
+    State shown_;
+    Actions actions_;
+};
+
+Peer::Peer(const PeerConfig& config, Random& random)
+    : config_{config}, random_{&random}, primary_{.fsm = Fsm{config, random}, .attempt = {}, .connection = {}} {}
+
+Actions Peer::handle(const Event& event, TimePoint now) {
+    return Turn{*this, now}.run(event);
+}
+
+std::optional<TimePoint> Peer::deadline() const {
+    const auto first = primary_.fsm.deadline();
+    const auto second = incoming_ ? incoming_->fsm.deadline() : std::nullopt;
+    if (!first || !second) return first ? first : second;
+    return std::min(*first, *second);
+}
+
+State Peer::state() const {
+    return incoming_ ? std::max(primary_.fsm.state(), incoming_->fsm.state()) : primary_.fsm.state();
+}
+
+Status Peer::status() const {
+    const Seat& furthest = incoming_ && incoming_->fsm.state() > primary_.fsm.state() ? *incoming_ : primary_;
+    Status status;
+    status.state = state();
+    status.since = since_;
+    status.started = started_;
+    status.established = established_;
+    if (furthest.connection) {
+        status.local = furthest.connection->local;
+        status.remote = furthest.connection->remote;
+    }
+    if (const auto* negotiated = furthest.fsm.negotiated()) status.negotiated = *negotiated;
+    status.routes_wanted = adj_rib_out_.wanted();
+    status.routes_announced = adj_rib_out_.announced();
+    status.routes_withheld = adj_rib_out_.withheld();
+    status.last_error = last_error_;
+    status.last_error_at = last_error_at_;
+    status.counters = counters_;
+    return status;
+}
+
+}  // namespace anyvip::bgp

@@ -1,0 +1,261 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "anyvip/net/address.hpp"
+#include "anyvip/random.hpp"
+#include "anyvip/strong.hpp"
+#include "anyvip/time.hpp"
+#include "bgp/adj_rib_out.hpp"
+#include "bgp/framer.hpp"
+#include "bgp/fsm.hpp"
+#include "bgp/message.hpp"
+#include "bgp/notification.hpp"
+#include "bgp/peer_config.hpp"
+
+/// One BGP peer: its session, however many connections it takes to get one, and the routes it is told.
+///
+/// Parts: one Fsm for the connection that we open (or wait for), a second one while the peer has opened
+/// another beside it; per connection a Framer for what arrives and a count of what TCP took; the AdjRibOut.
+/// Peer decides collisions (RFC 4271 §6.8, RFC 6286 §2.3), turns octets into Fsm events and messages into
+/// octets, and pulls UPDATEs from the AdjRibOut only as the transport takes them.
+///
+/// Who calls: the decision loop's composite feeds Start, RoutesChanged and so on; bgp::io::Speaker, or the
+/// simulator's network, feeds what happens to connections and carries out the actions in their order.
+/// ConnectionIds are given by the shell and never used twice; AttemptIds by the Peer, so that the answer to
+/// an attempt that was given up cannot be taken for that to the next one.
+///
+/// Octets: at most `send_window` of UPDATEs are with the transport at a time, so the shell's queue is bounded
+/// by construction. Written says how many octets TCP has taken since the connection was opened; the shell
+/// reports it after each Send that TCP took at once and each time a queue moves on.
+///
+/// Stopping withdraws everything, then sends Cease with the text of RFC 9003, then closes: a peer that keeps
+/// routes for a while (graceful restart) must not keep ours. End-of-RIB waits for InitialRoutesComplete.
+/// Import: nothing is kept. Received UPDATEs are counted and handed on (RFC 8212 by construction).
+///
+/// Not implemented: maximum prefixes, dynamic peers, BFD, Graceful Restart, route refresh towards the peer.
+namespace anyvip::bgp {
+
+/// A TCP connection; assigned by the shell, unique in the process.
+using ConnectionId = Strong<std::uint64_t, struct ConnectionIdTag>;
+/// One OpenConnection; assigned by the Peer, unique in it.
+using AttemptId = Strong<std::uint64_t, struct AttemptIdTag>;
+
+struct RouteChange {
+    net::Prefix prefix;
+    std::optional<Route> route;  ///< nullopt: withdraw
+    friend bool operator==(const RouteChange&, const RouteChange&) = default;
+};
+
+// Events.
+using anyvip::describe;
+
+struct Start {
+    friend bool operator==(const Start&, const Start&) = default;
+};
+struct Stop {
+    CeaseSubcode subcode = CeaseSubcode::AdministrativeShutdown;
+    std::string text;  ///< RFC 9003; cut to 128 octets, which every receiver takes
+    friend bool operator==(const Stop&, const Stop&) = default;
+};
+struct ConnectionOpened {
+    ConnectionId connection;
+    std::optional<AttemptId> attempt;  ///< nullopt: the peer opened it
+    net::Endpoint local;
+    net::Endpoint remote;
+    friend bool operator==(const ConnectionOpened&, const ConnectionOpened&) = default;
+};
+struct ConnectionFailed {  ///< before it was open
+    AttemptId attempt;
+    std::string reason;
+    friend bool operator==(const ConnectionFailed&, const ConnectionFailed&) = default;
+};
+struct ConnectionRefused {  ///< the peer opened it, and the shell may not use it: it was never open to us
+    std::string reason;
+    friend bool operator==(const ConnectionRefused&, const ConnectionRefused&) = default;
+};
+struct ConnectionClosed {  ///< by the peer or the network; also follows our own CloseConnection or not, as the
+                           ///< shell likes
+    ConnectionId connection;
+    std::string reason;
+    friend bool operator==(const ConnectionClosed&, const ConnectionClosed&) = default;
+};
+struct Received {
+    ConnectionId connection;
+    std::vector<std::uint8_t> bytes;
+    friend bool operator==(const Received&, const Received&) = default;
+};
+struct Written {
+    ConnectionId connection;
+    std::uint64_t octets = 0;  ///< that TCP has taken since the connection was opened
+    friend bool operator==(const Written&, const Written&) = default;
+};
+struct RoutesChanged {
+    std::vector<RouteChange> changes;
+    friend bool operator==(const RoutesChanged&, const RoutesChanged&) = default;
+};
+struct InitialRoutesComplete {  ///< the first verdicts are known
+    friend bool operator==(const InitialRoutesComplete&, const InitialRoutesComplete&) = default;
+};
+struct ConfigChanged {
+    PeerConfig config;
+    friend bool operator==(const ConfigChanged&, const ConfigChanged&) = default;
+};
+struct TimerExpired {
+    friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
+};
+using Event = std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, ConnectionClosed,
+                           Received, Written, RoutesChanged, InitialRoutesComplete, ConfigChanged, TimerExpired>;
+
+// Actions.
+struct OpenConnection {  ///< answered by ConnectionOpened or ConnectionFailed with the same attempt
+    AttemptId attempt;
+    friend bool operator==(const OpenConnection&, const OpenConnection&) = default;
+};
+struct AbortOpen {
+    AttemptId attempt;
+    friend bool operator==(const AbortOpen&, const AbortOpen&) = default;
+};
+struct Send {
+    ConnectionId connection;
+    std::vector<std::uint8_t> bytes;  ///< whole messages
+    friend bool operator==(const Send&, const Send&) = default;
+};
+struct CloseConnection {  ///< after what was sent, but not for long
+    ConnectionId connection;
+    friend bool operator==(const CloseConnection&, const CloseConnection&) = default;
+};
+struct SessionUp {
+    Negotiated negotiated;
+    friend bool operator==(const SessionUp&, const SessionUp&) = default;
+};
+struct SessionDown {
+    Reason reason;
+    friend bool operator==(const SessionDown&, const SessionDown&) = default;
+};
+/// Everything wanted so far was taken by TCP, or there is no session that could know otherwise. Follows every
+/// RoutesChanged sooner or later: at once without a session or when nothing had to be sent.
+struct RoutesSent {
+    friend bool operator==(const RoutesSent&, const RoutesSent&) = default;
+};
+struct RoutesReceived {
+    Update update;
+    friend bool operator==(const RoutesReceived&, const RoutesReceived&) = default;
+};
+struct StateChanged {  ///< of the connection that has come furthest
+    State from = State::Idle;
+    State to = State::Idle;
+    std::optional<Reason> reason;
+    friend bool operator==(const StateChanged&, const StateChanged&) = default;
+};
+using Action = std::variant<OpenConnection, AbortOpen, Send, CloseConnection, SessionUp, SessionDown, RoutesSent,
+                            RoutesReceived, StateChanged>;
+using Actions = std::vector<Action>;
+
+/// Since the Peer was made, over all its connections.
+struct Counters {
+    std::uint64_t messages_in = 0;
+    std::uint64_t messages_out = 0;
+    std::uint64_t updates_in = 0;
+    std::uint64_t updates_out = 0;
+    std::uint64_t sessions = 0;             ///< times Established
+    std::uint64_t connections_refused = 0;  ///< that the peer opened and the shell could not use
+    friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+/// What `anyvip status` shows of a peer. No secrets.
+struct Status {
+    State state = State::Idle;
+    TimePoint since;                       ///< of the state
+    bool started = false;                  ///< wants a session
+    std::optional<TimePoint> established;  ///< uptime counts from here
+    std::optional<net::Endpoint> local;    ///< of the connection that has come furthest
+    std::optional<net::Endpoint> remote;
+    std::optional<Negotiated> negotiated;
+    std::size_t routes_wanted = 0;
+    std::size_t routes_announced = 0;
+    std::map<Withheld, std::size_t> routes_withheld;
+    std::optional<Reason> last_error;
+    TimePoint last_error_at;
+    Counters counters;
+};
+
+class Peer {
+public:
+    /// Octets of UPDATEs that may be with the transport before TCP has taken them.
+    static constexpr std::uint64_t send_window = 65536;
+
+    /// `random` outlives the peer.
+    Peer(const PeerConfig& config, Random& random);
+
+    [[nodiscard]] Actions handle(const Event& event, TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    [[nodiscard]] State state() const;
+    [[nodiscard]] Status status() const;
+    [[nodiscard]] const PeerConfig& config() const { return config_; }
+
+private:
+    /// A TCP connection of ours or theirs.
+    struct Connection {
+        ConnectionId id;
+        bool opened_by_us = false;
+        net::Endpoint local;
+        net::Endpoint remote;
+        Framer framer;
+        std::uint64_t sent = 0;     ///< octets given to the transport
+        std::uint64_t written = 0;  ///< octets that TCP took
+    };
+    /// A machine and the connection or attempt that it drives.
+    struct Seat {
+        Fsm fsm;
+        std::optional<AttemptId> attempt;
+        std::optional<Connection> connection;
+    };
+    class Turn;  ///< one handle(): peer.cpp
+
+    PeerConfig config_;
+    Random* random_;
+    Seat primary_;                  ///< ours: connects, or waits when passive
+    std::optional<Seat> incoming_;  ///< theirs, while ours is on its way too
+    AdjRibOut adj_rib_out_;
+    AttemptId last_attempt_;
+    bool started_ = false;
+    bool routes_owed_ = false;  ///< a RoutesSent is due once all is written
+    TimePoint since_;
+    std::optional<TimePoint> established_;
+    std::optional<Reason> last_error_;
+    TimePoint last_error_at_;
+    Counters counters_;
+};
+
+[[nodiscard]] std::string describe(const Start& event);
+[[nodiscard]] std::string describe(const Stop& event);
+[[nodiscard]] std::string describe(const ConnectionOpened& event);
+[[nodiscard]] std::string describe(const ConnectionFailed& event);
+[[nodiscard]] std::string describe(const ConnectionRefused& event);
+[[nodiscard]] std::string describe(const ConnectionClosed& event);
+[[nodiscard]] std::string describe(const Received& event);
+[[nodiscard]] std::string describe(const Written& event);
+[[nodiscard]] std::string describe(const RoutesChanged& event);
+[[nodiscard]] std::string describe(const InitialRoutesComplete& event);
+[[nodiscard]] std::string describe(const ConfigChanged& event);
+[[nodiscard]] std::string describe(const TimerExpired& event);
+[[nodiscard]] std::string describe(const OpenConnection& action);
+[[nodiscard]] std::string describe(const AbortOpen& action);
+[[nodiscard]] std::string describe(const Send& action);
+[[nodiscard]] std::string describe(const CloseConnection& action);
+[[nodiscard]] std::string describe(const SessionUp& action);
+[[nodiscard]] std::string describe(const SessionDown& action);
+[[nodiscard]] std::string describe(const RoutesSent& action);
+[[nodiscard]] std::string describe(const RoutesReceived& action);
+[[nodiscard]] std::string describe(const StateChanged& action);
+
+}  // namespace anyvip::bgp

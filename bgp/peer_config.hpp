@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "anyvip/net/address.hpp"
+#include "anyvip/time.hpp"
+#include "bgp/asn.hpp"
+
+namespace anyvip::bgp {
+
+/// Any AS but our own, and our own: for peers whose number the operator need not know.
+struct ExternalAs {
+    friend bool operator==(const ExternalAs&, const ExternalAs&) = default;
+};
+struct InternalAs {
+    friend bool operator==(const InternalAs&, const InternalAs&) = default;
+};
+using PeerAs = std::variant<Asn, ExternalAs, InternalAs>;
+
+/// TCP-MD5 key (RFC 2385). Without describe() and operator<<, so that it cannot get into a log by accident.
+class Password {
+public:
+    Password() = default;
+    explicit Password(std::string text) : text_{std::move(text)} {}
+    /// For the one call that hands it to the kernel.
+    [[nodiscard]] const std::string& reveal() const { return text_; }
+    [[nodiscard]] bool empty() const { return text_.empty(); }
+    friend bool operator==(const Password&, const Password&) = default;
+
+private:
+    std::string text_;
+};
+
+/// What the operator says about one peer, and what of our own the peer sees. A value: Peer keeps a copy,
+/// ConfigChanged brings another, io/ reads the transport's part of it.
+struct PeerConfig {
+    Asn local_as;
+    net::Ipv4Address router_id;  ///< BGP Identifier: 32 bits, not zero (RFC 6286)
+
+    net::IpAddress address;
+    std::uint16_t port = 179;
+    PeerAs peer_as = ExternalAs{};
+    std::optional<net::IpAddress> source;      ///< of our connections
+    bool passive = false;                      ///< never connects, only listens
+    std::optional<std::uint8_t> ttl_security;  ///< GTSM (RFC 5082): hops; a TTL below 256 - hops is refused
+    std::uint8_t multihop = 1;                 ///< outgoing TTL without ttl_security
+    Password password;                         ///< empty: no TCP-MD5
+
+    std::chrono::seconds hold_time{9};  ///< 0 or 3..65535; the smaller of both ends' counts
+    Duration connect_retry = std::chrono::seconds{5};
+    Duration idle_hold = std::chrono::seconds{1};  ///< the first back-off after an error; it doubles up to
+                                                   ///< max_idle_hold
+    bool ipv4 = true;                              ///< families offered; the session carries those that both offer
+    bool ipv6 = true;
+    std::optional<net::Ipv4Address> next_hop;   ///< of IPv4 routes; nullopt: our end of an IPv4 session
+    std::optional<net::Ipv6Address> next_hop6;  ///< of IPv6 routes; nullopt: our end of an IPv6 session
+
+    friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
+
+    [[nodiscard]] bool offers(net::Family family) const { return family == net::Family::Ipv4 ? ipv4 : ipv6; }
+};
+
+inline constexpr Duration max_idle_hold = std::chrono::seconds{120};
+
+/// True when a session cannot go on with the other values, since they were agreed on in its OPEN or belong
+/// to its TCP connection. Timers and hold time count from the next OPEN; next hops at once.
+[[nodiscard]] bool needs_reset(const PeerConfig& from, const PeerConfig& to);
+
+}  // namespace anyvip::bgp
