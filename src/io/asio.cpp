@@ -1,0 +1,2 @@
+// Asio's non-template code is compiled here once, instead of in every unit that includes one of its headers.
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,164 @@
+#include "anyvip/vip/lifecycle.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace anyvip::vip {
+
+void Lifecycle::Wish::ask(bool wanted) {
+    ++generation;
+    if (wanted != present) answered = 0;  // What was true of the opposite says nothing.
+    present = wanted;
+}
+
+void Lifecycle::Wish::answer(Generation to, const std::optional<std::string>& refusal) {
+    if (to != generation) return;  // An answer to an older wish says nothing about this one.
+    answered = to;
+    error = refusal;
+}
+
+std::optional<std::string> Lifecycle::kernel_error() const {
+    if (services_.refused()) return services_.error;
+    if (addresses_.refused()) return addresses_.error;
+    return std::nullopt;
+}
+
+LifecycleActions Lifecycle::handle(const LifecycleEvent& event, TimePoint now) {
+    LifecycleActions out;
+    std::visit([&](const auto& e) { on(e, now, out); }, event);
+    settle(now, out);
+    return out;
+}
+
+void Lifecycle::on(const Configured& /*event*/, TimePoint /*now*/, LifecycleActions& out) {
+    leaving_ = false;
+    if (state_ != State::Absent && state_ != State::Removing) return;
+    state_ = State::Programming;
+    ask_services(true, out);
+}
+
+void Lifecycle::on(const ConfigChanged& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    config_ = event.config;
+}
+
+void Lifecycle::on(const Leave& /*event*/, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    leaving_ = true;
+}
+
+void Lifecycle::on(const VerdictGiven& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    verdict_ = event.verdict;
+}
+
+void Lifecycle::on(const VrrpActive& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    vrrp_active_ = event.active;
+}
+
+void Lifecycle::on(const ServicesChanged& /*event*/, TimePoint /*now*/, LifecycleActions& out) {
+    switch (state_) {
+        case State::Absent:
+        case State::Removing: return;  // What is going needs no pool.
+        case State::Withdrawing: services_changed_ = true; return;
+        case State::Programming:
+        case State::Ready:
+        case State::Announced: ask_services(true, out); return;
+    }
+}
+
+void Lifecycle::on(const ServicesApplied& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    services_.answer(event.generation, event.error);
+}
+
+void Lifecycle::on(const AddressesApplied& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    addresses_.answer(event.generation, event.error);
+}
+
+void Lifecycle::on(const RoutesSent& /*event*/, TimePoint now, LifecycleActions& /*out*/) {
+    if (state_ != State::Withdrawing || routes_sent_) return;
+    routes_sent_ = true;
+    deadline_ = now + config_.propagation_wait;
+}
+
+void Lifecycle::on(const TimerExpired& /*event*/, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    // from_withdrawing compares the deadline with now: a spurious expiry changes nothing.
+}
+
+void Lifecycle::settle(TimePoint now, LifecycleActions& out) {
+    while (const auto next = step(now, out)) state_ = *next;
+}
+
+std::optional<Lifecycle::State> Lifecycle::step(TimePoint now, LifecycleActions& out) {
+    switch (state_) {
+        case State::Absent: return std::nullopt;
+        case State::Programming: return from_programming(out);
+        case State::Ready: return from_ready(out);
+        case State::Announced: return from_announced(now, out);
+        case State::Withdrawing: return from_withdrawing(now, out);
+        case State::Removing: return from_removing(out);
+    }
+    return std::nullopt;
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_programming(LifecycleActions& out) {
+    if (leaving_) {
+        ask_services(false, out);
+        return State::Removing;
+    }
+    if (!services_.confirmed()) return std::nullopt;
+    if (config_.owns_address && !addresses_.present) ask_addresses(true, out);
+    if (!programmed()) return std::nullopt;
+    return State::Ready;
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_ready(LifecycleActions& out) {
+    if (leaving_ || !programmed()) return State::Programming;
+    if (!wants_route()) return std::nullopt;
+    out.emplace_back(Announce{});
+    return State::Announced;
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_announced(TimePoint now, LifecycleActions& out) {
+    // A pool change under way is no reason to leave; one that the kernel refused is: what is announced must work.
+    if (wants_route() && !services_.refused() && !addresses_.refused()) return std::nullopt;
+    out.emplace_back(Withdraw{});
+    routes_sent_ = false;
+    services_changed_ = false;
+    deadline_ = now + config_.send_timeout;
+    return State::Withdrawing;
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_withdrawing(TimePoint now, LifecycleActions& out) {
+    const bool recovered = wants_route() && programmed();
+    if (!recovered && now < *deadline_) return std::nullopt;
+    deadline_.reset();
+    if (services_changed_ && !leaving_) ask_services(true, out);
+    return State::Programming;
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_removing(LifecycleActions& out) {
+    if (!services_.gone()) return std::nullopt;
+    if (addresses_.present) ask_addresses(false, out);
+    if (!addresses_.gone()) return std::nullopt;
+    out.emplace_back(Removed{});
+    return State::Absent;
+}
+
+bool Lifecycle::programmed() const {
+    return services_.confirmed() && (!config_.owns_address || addresses_.confirmed());
+}
+
+bool Lifecycle::wants_route() const {
+    return config_.announces && !leaving_ && is_eligible(verdict_) && (!config_.needs_active || vrrp_active_);
+}
+
+void Lifecycle::ask_services(bool present, LifecycleActions& out) {
+    services_.ask(present);
+    out.emplace_back(SetServices{services_.generation, present});
+}
+
+void Lifecycle::ask_addresses(bool present, LifecycleActions& out) {
+    addresses_.ask(present);
+    out.emplace_back(SetAddresses{addresses_.generation, present});
+}
+
+}  // namespace anyvip::vip
