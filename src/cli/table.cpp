@@ -1,0 +1,399 @@
+#include "cli/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+namespace anyvip::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view gap = "  ";
+constexpr std::string_view nothing = "-";
+/// Less is not worth reading: a narrower terminal wraps the lines itself.
+constexpr std::size_t narrowest_last_column = 20;
+
+// ---- Text
+
+/// Code points; a wide one counts as one, which is right for every name we know.
+std::size_t columns(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
+}
+
+/// C0 and DEL, and C1 (U+0080..U+009F), which some terminals obey as well.
+std::string printable(std::string_view text) {
+    std::string safe;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto octet = static_cast<unsigned char>(text[i]);
+        const bool c1 = octet == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (c1) ++i;
+        safe += c1 || octet < 0x20 || octet == 0x7f ? '?' : text[i];
+    }
+    return safe;
+}
+
+/// The first octet after `count` code points.
+std::size_t after(std::string_view text, std::size_t count) {
+    std::size_t i = 0;
+    while (i < text.size() && count > 0) {
+        ++i;
+        while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xc0U) == 0x80) ++i;
+        --count;
+    }
+    return i;
+}
+
+/// At spaces, and within words that are longer than a line.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+    std::vector<std::string> lines;
+    while (columns(text) > width) {
+        const auto limit = after(text, width);
+        auto end = text.rfind(' ', limit);
+        if (end == std::string_view::npos || end == 0) end = limit;
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(end);
+        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    }
+    lines.emplace_back(text);
+    return lines;
+}
+
+std::string coloured(const std::string& text, Tone tone, const Style& style) {
+    if (!style.colour || text.empty()) return text;
+    switch (tone) {
+        case Tone::Plain: return text;
+        case Tone::Good: return "\033[32m" + text + "\033[0m";
+        case Tone::Bad: return "\033[31m" + text + "\033[0m";
+        case Tone::Doubtful: return "\033[33m" + text + "\033[0m";
+    }
+    return text;
+}
+
+std::string heading(const std::string& text, const Style& style) {
+    return style.colour ? "\033[1m" + text + "\033[0m" : text;
+}
+
+// ---- JSON, where anything may be missing
+
+const json::array& list(const json::object& object, std::string_view name) {
+    static const json::array empty;
+    const auto* const value = object.if_contains(name);
+    const auto* const array = value == nullptr ? nullptr : value->if_array();
+    return array == nullptr ? empty : *array;
+}
+
+/// Null if there is none.
+const json::object* member(const json::object& object, std::string_view name) {
+    const auto* const value = object.if_contains(name);
+    return value == nullptr ? nullptr : value->if_object();
+}
+
+std::optional<double> number(const json::object& object, std::string_view name) {
+    const auto* const value = object.if_contains(name);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return value->to_number<double>();
+}
+
+bool is_true(const json::object& object, std::string_view name) {
+    const auto* const value = object.if_contains(name);
+    const auto* const truth = value == nullptr ? nullptr : value->if_bool();
+    return truth != nullptr && *truth;
+}
+
+/// Empty if there is none.
+std::string string(const json::object& object, std::string_view name) {
+    const auto* const value = object.if_contains(name);
+    const auto* const text = value == nullptr ? nullptr : value->if_string();
+    return text == nullptr ? std::string{} : std::string{*text};
+}
+
+/// For a cell: strings as they are, whole numbers, "-".
+std::string text(const json::object& object, std::string_view name) {
+    if (auto found = string(object, name); !found.empty()) return found;
+    const auto value = number(object, name);
+    return value ? std::to_string(std::llround(*value)) : std::string{nothing};
+}
+
+std::string age_of(const json::object& object, std::string_view name) {
+    const auto seconds = number(object, name);
+    return seconds ? age(*seconds) : std::string{nothing};
+}
+
+template <class Row>
+void for_each(const json::array& items, Row row) {
+    for (const auto& item : items) {
+        if (const auto* const object = item.if_object()) row(*object);
+    }
+}
+
+/// "; " between what is not empty.
+std::string joined(std::initializer_list<std::string> parts) {
+    std::string all;
+    for (const auto& part : parts) {
+        if (part.empty()) continue;
+        if (!all.empty()) all += "; ";
+        all += part;
+    }
+    return all;
+}
+
+// ---- Cells
+
+std::string words(std::string text) {
+    std::ranges::replace(text, '_', ' ');
+    return text;
+}
+
+bool is_eligible(const json::object& thing) {
+    const auto* const verdict = member(thing, "verdict");
+    return verdict != nullptr && is_true(*verdict, "eligible");
+}
+
+std::string verdict_text(const json::object& thing) {
+    const auto* const verdict = member(thing, "verdict");
+    if (verdict == nullptr) return std::string{nothing};
+    if (is_true(*verdict, "eligible")) {
+        const auto adjustment = number(*verdict, "priority_adjustment").value_or(0);
+        if (adjustment == 0) return "eligible";
+        return "eligible, priority " + std::string{adjustment > 0 ? "+" : ""} +
+               std::to_string(std::llround(adjustment));
+    }
+    const auto detail = string(*verdict, "detail");
+    return words(string(*verdict, "reason")) + (detail.empty() ? "" : ": " + detail);
+}
+
+std::string kernel_error(const json::object& vip) {
+    const auto error = string(vip, "kernel_error");
+    return error.empty() ? error : "kernel: " + error;
+}
+
+Tone health_tone(const std::string& state) {
+    if (state == "up") return Tone::Good;
+    return state == "down" ? Tone::Bad : Tone::Doubtful;
+}
+
+std::string withheld(const json::object& peer) {
+    const auto* const reasons = member(peer, "routes_withheld");
+    std::string all;
+    if (reasons == nullptr) return all;
+    for (const auto& reason : *reasons) {
+        all +=
+            (all.empty() ? "" : ", ") + text(*reasons, reason.key()) + " withheld: " + words(std::string{reason.key()});
+    }
+    return all;
+}
+
+std::string last_error(const json::object& peer) {
+    const auto error = string(peer, "last_error");
+    return error.empty() ? error : error + " (" + age_of(peer, "last_error_age") + " ago)";
+}
+
+/// The number that it gave itself, or what is expected of it.
+std::string peer_as(const json::object& peer) {
+    const auto asn = text(peer, "asn");
+    return asn == nothing ? text(peer, "configured_asn") : asn;
+}
+
+/// Our end of the session: the address that the kernel chose where none is configured.
+std::string near_end(const json::object& peer) {
+    const auto local = string(peer, "local");
+    return local.empty() ? local : "from " + local;
+}
+
+/// Newest last: "+" success, "-" failure, "?" could not run.
+std::string history(const json::object& check) {
+    constexpr std::size_t shown = 10;
+    std::string marks;
+    for_each(list(check, "history"), [&](const json::object& result) {
+        const auto kind = string(result, "result");
+        marks += kind == "success" ? '+' : kind == "failure" ? '-' : '?';
+    });
+    return marks.size() > shown ? marks.substr(marks.size() - shown) : marks;
+}
+
+}  // namespace
+
+std::string age(double seconds) {
+    const auto ago = std::max(seconds, 0.0);
+    const auto milliseconds = std::llround(ago * 1000);
+    if (milliseconds < 1000) return std::to_string(milliseconds) + "ms";
+    if (milliseconds < 10'000) {
+        const auto tenths = milliseconds / 100;
+        return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + 's';
+    }
+    const auto whole = milliseconds / 1000;
+    const auto pair = [](std::int64_t large, const char* unit, std::int64_t small, const char* small_unit) {
+        return std::to_string(large) + unit + (small == 0 ? "" : ' ' + std::to_string(small) + small_unit);
+    };
+    if (whole < 60) return std::to_string(whole) + 's';
+    if (whole < 3600) return pair(whole / 60, "m", whole % 60, "s");
+    if (whole < 86'400) return pair(whole / 3600, "h", whole % 3600 / 60, "m");
+    return pair(whole / 86'400, "d", whole % 86'400 / 3600, "h");
+}
+
+std::string Table::render(const Style& style) const {
+    if (rows_.empty()) return {};
+    std::vector<std::size_t> widths;
+    for (const auto& header : headers_) widths.push_back(columns(header));
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i].text));
+    }
+    std::size_t before_last = 0;
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + gap.size();
+    const auto left = style.width > before_last ? style.width - before_last : 0;
+    const auto last_width = std::max(left, narrowest_last_column);
+
+    std::string out;
+    const auto pad = [&](std::size_t i, std::size_t used) {
+        out.append(widths[i] - used, ' ');
+        out += gap;
+    };
+    for (std::size_t i = 0; i < headers_.size(); ++i) {
+        out += heading(headers_[i], style);
+        if (i + 1 < headers_.size()) pad(i, columns(headers_[i]));
+    }
+    out += '\n';
+    for (const auto& row : rows_) {
+        std::string line;
+        std::swap(line, out);
+        for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+            const auto safe = printable(row[i].text);
+            out += coloured(safe, row[i].tone, style);
+            pad(i, columns(safe));
+        }
+        bool first = true;
+        for (const auto& part : wrapped(printable(row.back().text), last_width)) {
+            if (!first) out += '\n' + std::string(before_last, ' ');
+            out += coloured(part, row.back().tone, style);
+            first = false;
+        }
+        out.erase(out.find_last_not_of(' ') + 1);
+        out.insert(0, line);
+        out += '\n';
+    }
+    return out;
+}
+
+std::string vip_table(const json::object& status, const Style& style) {
+    Table table{{"VIP", "ADDRESS", "ANNOUNCE", "STATE", "VERDICT"}};
+    for_each(list(status, "vips"), [&](const json::object& vip) {
+        const bool well = is_eligible(vip) && string(vip, "kernel_error").empty();
+        const auto state = text(vip, "state");
+        table.add({{text(vip, "name")},
+                   {text(vip, "address")},
+                   {text(vip, "announce")},
+                   {state, state == "Announced" ? Tone::Good : Tone::Plain},
+                   {joined({verdict_text(vip), kernel_error(vip)}), well ? Tone::Good : Tone::Bad}});
+    });
+    return table.render(style);
+}
+
+std::string peer_table(const json::object& status, const Style& style) {
+    Table table{{"PEER", "ADDRESS", "AS", "STATE", "FOR", "ROUTES", "REMARKS"}};
+    for_each(list(status, "peers"), [&](const json::object& peer) {
+        const auto state = text(peer, "state");
+        const bool established = state == "Established";
+        table.add({{text(peer, "name")},
+                   {text(peer, "address")},
+                   {peer_as(peer)},
+                   {state, established ? Tone::Good : Tone::Bad},
+                   {age_of(peer, "since")},
+                   {text(peer, "routes_announced") + '/' + text(peer, "routes_wanted")},
+                   {joined({near_end(peer), withheld(peer), last_error(peer)})}});
+    });
+    return table.render(style);
+}
+
+std::string router_table(const json::object& status, const Style& style) {
+    Table table{{"VIRTUAL ROUTER", "INTERFACE", "VRID", "FAMILY", "STATE", "PRIO", "REASON"}};
+    for_each(list(status, "virtual_routers"), [&](const json::object& router) {
+        const auto state = text(router, "state");
+        const bool active = state == "Active";
+        const bool unconfirmed = active && !is_true(router, "serving");
+        const auto other = state == "Backup" ? string(router, "active_router") : std::string{};
+        table.add(
+            {{text(router, "name")},
+             {text(router, "interface")},
+             {text(router, "vrid")},
+             {text(router, "family")},
+             {state, active              ? Tone::Good
+                     : state == "Backup" ? Tone::Plain
+                                         : Tone::Bad},
+             {text(router, "priority")},
+             {joined({text(router, "reason"), unconfirmed ? "addresses not confirmed yet" : "",
+                      other.empty() ? "" : "Active is " + other, is_eligible(router) ? "" : verdict_text(router)})}});
+    });
+    return table.render(style);
+}
+
+std::string server_table(const json::object& status, const Style& style) {
+    Table table{{"SERVER", "ADDRESS", "WEIGHT", "STATE", "DETAIL"}};
+    for_each(list(status, "virtual_servers"), [&](const json::object& server) {
+        const auto address = string(server, "address");
+        const bool v6 = address.find(':') != std::string::npos;
+        const bool quorate = number(server, "healthy").value_or(0) >= number(server, "quorum").value_or(1);
+        table.add({{text(server, "name")},
+                   {(v6 ? '[' + address + ']' : address) + ':' + text(server, "port") + ' ' + text(server, "protocol")},
+                   {""},
+                   {text(server, "healthy") + '/' + text(server, "configured"), quorate ? Tone::Good : Tone::Bad},
+                   {text(server, "scheduler") + ' ' + text(server, "forwarding") + ", quorum " +
+                    text(server, "quorum") + ", VIP " + text(server, "vip")}});
+        for_each(list(server, "real_servers"), [&](const json::object& real_server) {
+            const auto state = text(real_server, "state");
+            table.add({{""},
+                       {text(real_server, "address")},
+                       {text(real_server, "weight")},
+                       {state, health_tone(state)},
+                       {string(real_server, "detail")}});
+        });
+    });
+    return table.render(style);
+}
+
+std::string check_table(const json::object& status, const Style& style) {
+    Table table{{"CHECK", "STATE", "FOR", "TOOK", "HISTORY", "DETAIL"}};
+    for_each(list(status, "checks"), [&](const json::object& check) {
+        const auto state = text(check, "state");
+        const auto took = number(check, "last_duration_ms");
+        table.add({{text(check, "name")},
+                   {state, health_tone(state)},
+                   {age_of(check, "since")},
+                   {took ? age(*took / 1000) : std::string{nothing}},
+                   {history(check)},
+                   {string(check, "detail")}});
+    });
+    return table.render(style);
+}
+
+std::string overview(const json::object& status, const Style& style) {
+    std::string out = "node " + printable(text(status, "node")) + ", anyvipd " + printable(text(status, "version")) +
+                      ", up " + age_of(status, "uptime");
+    if (const auto* const bgp = member(status, "bgp")) {
+        out += ", AS " + text(*bgp, "asn") + ", router id " + printable(text(*bgp, "router_id"));
+    }
+    if (is_true(status, "drained")) out += coloured(", drained", Tone::Doubtful, style);
+    if (is_true(status, "stopping")) out += coloured(", stopping", Tone::Doubtful, style);
+    out += '\n';
+    for (const auto& table : {vip_table(status, style), peer_table(status, style), router_table(status, style),
+                              server_table(status, style), check_table(status, style)}) {
+        if (!table.empty()) out += '\n' + table;
+    }
+    return out;
+}
+
+bool is_healthy(const json::object& status) {
+    bool healthy = true;
+    for_each(list(status, "vips"), [&](const json::object& vip) {
+        healthy = healthy && is_eligible(vip) && string(vip, "kernel_error").empty();
+    });
+    return healthy;
+}
+
+}  // namespace anyvip::cli

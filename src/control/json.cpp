@@ -1,0 +1,341 @@
+#include "control/json.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include "anyvip/describe.hpp"
+#include "anyvip/overloaded.hpp"
+#include "control/serialize.hpp"
+#include "control/version.hpp"
+
+namespace anyvip::control {
+namespace {
+
+namespace json = boost::json;  // json::value(x), never {x}: that is an array of one.
+
+json::value text(std::string_view text) {
+    return json::string{valid_utf8(text)};
+}
+
+/// Null where there is none.
+template <class T>
+json::value text_of(const std::optional<T>& item) {
+    return item ? text(describe(*item)) : json::value{};
+}
+json::value text_of(const std::optional<std::string>& item) {
+    return item ? text(*item) : json::value{};
+}
+
+json::value seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+json::value milliseconds(Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+template <class Items, class ToJson>
+json::array list(const Items& items, ToJson to_json) {
+    json::array array;
+    array.reserve(items.size());
+    for (const auto& item : items) array.push_back(to_json(item));
+    return array;
+}
+
+// The words of the contract. describe() is for people and may be reworded.
+
+std::string_view word(vip::Reason reason) {
+    switch (reason) {
+        case vip::Reason::Starting: return "starting";
+        case vip::Reason::Drained: return "drained";
+        case vip::Reason::CheckUnknown: return "check_unknown";
+        case vip::Reason::CheckFailed: return "check_failed";
+        case vip::Reason::BelowQuorum: return "below_quorum";
+        case vip::Reason::NoBgpSession: return "no_bgp_session";
+    }
+    return "unknown";
+}
+
+std::string_view word(vip::Health health) {
+    switch (health) {
+        case vip::Health::Unknown: return "unknown";
+        case vip::Health::Up: return "up";
+        case vip::Health::Down: return "down";
+    }
+    return "unknown";
+}
+
+std::string_view word(health::State state) {
+    switch (state) {
+        case health::State::Unknown: return "unknown";
+        case health::State::Up: return "up";
+        case health::State::Down: return "down";
+    }
+    return "unknown";
+}
+
+std::string_view word(health::ResultKind kind) {
+    switch (kind) {
+        case health::ResultKind::Success: return "success";
+        case health::ResultKind::Failure: return "failure";
+        case health::ResultKind::CouldNotRun: return "could_not_run";
+    }
+    return "unknown";
+}
+
+std::string_view word(bgp::Withheld reason) {
+    switch (reason) {
+        case bgp::Withheld::FamilyNotNegotiated: return "family_not_negotiated";
+        case bgp::Withheld::NoNextHop: return "no_next_hop";
+        case bgp::Withheld::TooLarge: return "too_large";
+    }
+    return "unknown";
+}
+
+std::string_view word(vrrp::DiscardReason reason) {
+    switch (reason) {
+        case vrrp::DiscardReason::Truncated: return "truncated";
+        case vrrp::DiscardReason::TtlNot255: return "ttl_not_255";
+        case vrrp::DiscardReason::VersionMismatch: return "version_mismatch";
+        case vrrp::DiscardReason::AuthenticationMismatch: return "authentication_mismatch";
+        case vrrp::DiscardReason::AdvertiseIntervalMismatch: return "advertise_interval_mismatch";
+        case vrrp::DiscardReason::NotAnAdvertisement: return "not_an_advertisement";
+        case vrrp::DiscardReason::BadChecksum: return "bad_checksum";
+        case vrrp::DiscardReason::WrongDestination: return "wrong_destination";
+        case vrrp::DiscardReason::UnlistedSource: return "unlisted_source";
+        case vrrp::DiscardReason::NoAddresses: return "no_addresses";
+        case vrrp::DiscardReason::ZeroInterval: return "zero_interval";
+        case vrrp::DiscardReason::OtherVirtualRouter: return "other_virtual_router";
+        case vrrp::DiscardReason::OwnAdvertisement: return "own_advertisement";
+        case vrrp::DiscardReason::LocalIsAddressOwner: return "local_is_address_owner";
+        case vrrp::DiscardReason::NotParticipating: return "not_participating";
+    }
+    return "unknown";
+}
+
+json::object verdict(const vip::Verdict& verdict) {
+    json::object object;
+    const auto* const ineligible = std::get_if<vip::Ineligible>(&verdict);
+    const auto* const eligible = std::get_if<vip::Eligible>(&verdict);
+    object["eligible"] = eligible != nullptr;
+    object["reason"] = ineligible != nullptr ? text(word(ineligible->reason)) : json::value{};
+    object["detail"] = ineligible != nullptr ? text(ineligible->detail) : json::value{};
+    object["priority_adjustment"] = eligible != nullptr ? eligible->priority_adjustment : 0;
+    return object;
+}
+
+json::object to_object(const daemon::VipStatus& vip) {
+    json::object object;
+    object["name"] = text(vip.config.name.value());
+    object["address"] = text(vip.config.address.to_string());
+    object["interface"] = text(vip.config.interface.value());
+    object["announce"] = text(describe(vip.config.announce));
+    object["virtual_router"] = text_of(vip.config.virtual_router);
+    object["verdict"] = verdict(vip.verdict);
+    object["state"] = text(describe(vip.state));
+    object["announced"] = vip.announced;
+    object["kernel_error"] = text_of(vip.kernel_error);
+    return object;
+}
+
+json::object to_object(const bgp::Counters& counters) {
+    json::object object;
+    object["messages_in"] = counters.messages_in;
+    object["messages_out"] = counters.messages_out;
+    object["updates_in"] = counters.updates_in;
+    object["updates_out"] = counters.updates_out;
+    object["sessions"] = counters.sessions;
+    object["connections_refused"] = counters.connections_refused;
+    return object;
+}
+
+json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
+    const auto& status = peer.status;
+    const auto& negotiated = status.negotiated;
+    json::object object;
+    object["name"] = text(peer.name.value());
+    object["address"] = text(peer.address.to_string());
+    object["asn"] = negotiated ? json::value(negotiated->peer_as.value()) : json::value{};
+    object["configured_asn"] = std::visit(overloaded{
+                                              [](const bgp::Asn& asn) { return json::value(asn.value()); },
+                                              [](const bgp::ExternalAs&) { return text("external"); },
+                                              [](const bgp::InternalAs&) { return text("internal"); },
+                                          },
+                                          peer.peer_as);
+    object["state"] = text(bgp::describe(status.state));
+    object["started"] = status.started;
+    object["since"] = seconds(now - status.since);
+    object["uptime"] = status.established ? seconds(now - *status.established) : json::value{};
+    object["local"] = text_of(status.local);
+    object["remote"] = text_of(status.remote);
+    object["router_id"] = negotiated ? text(negotiated->peer_id.to_string()) : json::value{};
+    object["hold_time"] = negotiated ? seconds(negotiated->hold_time) : json::value{};
+    object["ipv4"] = negotiated ? json::value(negotiated->ipv4) : json::value{};
+    object["ipv6"] = negotiated ? json::value(negotiated->ipv6) : json::value{};
+    object["routes_wanted"] = status.routes_wanted;
+    object["routes_announced"] = status.routes_announced;
+    json::object withheld;
+    for (const auto& [reason, count] : status.routes_withheld) withheld[word(reason)] = count;
+    object["routes_withheld"] = std::move(withheld);
+    object["last_error"] = text_of(status.last_error);
+    object["last_error_age"] = status.last_error ? seconds(now - status.last_error_at) : json::value{};
+    object["counters"] = to_object(status.counters);
+    return object;
+}
+
+json::object to_object(const vrrp::Counters& counters) {
+    json::object object;
+    object["advertisements_sent"] = counters.advertisements_sent;
+    object["advertisements_received"] = counters.advertisements_received;
+    object["priority_zero_sent"] = counters.priority_zero_sent;
+    object["priority_zero_received"] = counters.priority_zero_received;
+    object["became_active"] = counters.became_active;
+    object["became_backup"] = counters.became_backup;
+    object["became_initialize"] = counters.became_initialize;
+    object["losing_advertisements"] = counters.losing_advertisements;
+    object["late_wakeups"] = counters.late_wakeups;
+    object["apply_errors"] = counters.apply_errors;
+    object["apply_timeouts"] = counters.apply_timeouts;
+    json::object discarded;
+    for (std::size_t i = 0; i < counters.discarded.size(); ++i) {
+        discarded[word(static_cast<vrrp::DiscardReason>(i))] = counters.discarded[i];
+    }
+    object["discarded"] = std::move(discarded);
+    return object;
+}
+
+/// The router that has the addresses now, as far as we know.
+json::value active_router(const daemon::RouterStatus::Core& core) {
+    return std::visit(overloaded{
+                          [](const vrrp::Initialize&) { return json::value{}; },
+                          [](const vrrp::Backup& backup) { return text_of(backup.active_router); },
+                          [&](const vrrp::Active&) { return text_of(core.source); },
+                      },
+                      core.state);
+}
+
+json::object to_object(const daemon::RouterStatus& router) {
+    json::object object;
+    object["name"] = text(router.config.name.value());
+    object["interface"] = text(router.config.interface.value());
+    object["vrid"] = router.config.vrid.value();
+    object["family"] = router.config.family == net::Family::Ipv4 ? "ipv4" : "ipv6";
+    object["version"] = static_cast<unsigned>(router.config.version);
+    object["state"] = text(vrrp::describe(router.state));
+    object["reason"] = text(vrrp::describe(router.reason));
+    object["serving"] = router.serving;
+    object["verdict"] = verdict(router.verdict);
+    object["priority"] =
+        router.core && router.core->priority ? json::value(router.core->priority->value()) : json::value{};
+    object["source"] = router.core ? text_of(router.core->source) : json::value{};
+    object["active_router"] = router.core ? active_router(*router.core) : json::value{};
+    object["counters"] = router.core ? json::value(to_object(router.core->counters)) : json::value{};
+    return object;
+}
+
+/// The configured weight, which the wish of a failed or drained real server no longer has.
+json::value configured_weight(const config::VirtualServer& server, const net::Endpoint& address) {
+    for (const auto& real_server : server.real_servers) {
+        if (real_server.address == address) return real_server.weight.value();
+    }
+    return {};
+}
+
+json::object to_object(const daemon::RealServerStatus& real_server, const config::VirtualServer& server) {
+    // Without a check it counts as healthy (config::VirtualServer).
+    const auto health = real_server.check ? real_server.check->health : vip::Health::Up;
+    const auto* const present = std::get_if<vip::Present>(&real_server.wish);
+    json::object object;
+    object["address"] = text(real_server.address.to_string());
+    object["weight"] = configured_weight(server, real_server.address);
+    object["wished_weight"] = present != nullptr ? json::value(present->weight) : json::value{};
+    object["state"] = text(real_server.drained ? "drained" : word(health));
+    object["detail"] = text(real_server.check ? real_server.check->detail : "");
+    return object;
+}
+
+json::object to_object(const daemon::ServerStatus& server) {
+    json::object object;
+    object["name"] = text(server.config.name.value());
+    object["vip"] = text(server.config.vip.value());
+    object["address"] = text(server.address.to_string());
+    object["port"] = server.config.port;
+    object["protocol"] = text(ipvs::describe(server.config.protocol));
+    object["scheduler"] = text(server.config.scheduler.value());
+    object["forwarding"] = text(ipvs::describe(server.config.forwarding));
+    object["quorum"] = server.pool.quorum;
+    object["healthy"] = server.pool.healthy;
+    object["configured"] = server.pool.configured;
+    object["real_servers"] =
+        list(server.real_servers, [&](const auto& real_server) { return to_object(real_server, server.config); });
+    return object;
+}
+
+json::object to_object(const health::Result& result, TimePoint now) {
+    json::object object;
+    object["result"] = text(word(result.kind));
+    object["age"] = seconds(now - result.started);
+    object["duration_ms"] = milliseconds(result.duration);
+    return object;
+}
+
+json::object to_object(const daemon::CheckStatus& check, TimePoint now) {
+    json::object object;
+    object["name"] = text(check.name.value());
+    object["state"] = text(check.core ? word(check.core->state) : word(check.fact.health));
+    object["detail"] =
+        text(check.core && check.core->reason ? health::describe(*check.core->reason) : check.fact.detail);
+    const auto* const core = check.core ? &*check.core : nullptr;
+    object["since"] = core != nullptr ? seconds(now - core->since) : json::value{};
+    object["last"] = core != nullptr && core->last ? text(health::describe(*core->last)) : json::value{};
+    object["last_duration_ms"] =
+        core != nullptr && core->last_duration ? milliseconds(*core->last_duration) : json::value{};
+    object["successes"] = core != nullptr ? json::value(core->successes) : json::value{};
+    object["failures"] = core != nullptr ? json::value(core->failures) : json::value{};
+    object["history"] = core == nullptr
+                            ? json::array{}
+                            : list(core->history, [&](const auto& result) { return to_object(result, now); });
+    return object;
+}
+
+json::object to_object(const daemon::Status& status) {
+    json::object object;
+    object["node"] = text(status.node);
+    object["version"] = text(version);
+    object["uptime"] = seconds(status.now - status.started_at);
+    object["stopping"] = status.stopping;
+    object["drained"] = status.drained;
+    object["bgp"] = nullptr;
+    if (status.asn) {
+        json::object bgp;
+        bgp["asn"] = status.asn->value();
+        bgp["router_id"] = status.router_id ? text(status.router_id->address.to_string()) : json::value{};
+        object["bgp"] = std::move(bgp);
+    }
+    object["vips"] = list(status.vips, [](const auto& vip) { return to_object(vip); });
+    object["peers"] = list(status.peers, [&](const auto& peer) { return to_object(peer, status.now); });
+    object["virtual_routers"] = list(status.routers, [](const auto& router) { return to_object(router); });
+    object["virtual_servers"] = list(status.servers, [](const auto& server) { return to_object(server); });
+    object["checks"] = list(status.checks, [&](const auto& check) { return to_object(check, status.now); });
+    return object;
+}
+
+}  // namespace
+
+std::string to_json(const daemon::Status& status) {
+    return serialize(to_object(status));
+}
+
+std::string answer_status(const daemon::Status& status) {
+    json::object answer;
+    answer["ok"] = true;
+    answer["status"] = to_object(status);
+    return serialize(answer);
+}
+
+}  // namespace anyvip::control

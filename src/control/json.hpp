@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/status.hpp"
+
+/// The JSON form of a daemon::Status: the contract of `anyvip status --json`, of scripts and of dashboards.
+/// Members are added and never renamed or removed. What does not apply or is not known is null; a list is never
+/// missing. Instants become ages ("since": how many seconds ago), durations are seconds; both are numbers with a
+/// fraction. States are the words of the RFCs, everything else is lower case with underscores.
+///
+///     node, version, uptime, stopping, drained
+///     bgp                null without a speaker
+///       asn, router_id
+///     vips[]
+///       name, address "203.0.113.10/32", interface, announce "bgp" | "vrrp" | "vrrp+bgp", virtual_router
+///       verdict          also of virtual routers
+///         eligible, reason "check_failed", detail, priority_adjustment
+///       state "Absent" | "Programming" | "Ready" | "Announced" | "Withdrawing" | "Removing"
+///       announced, kernel_error
+///     peers[]
+///       name, address, asn (of its OPEN), configured_asn 65000 | "external" | "internal"
+///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
+///       routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
+///       counters {messages_in, messages_out, updates_in, updates_out, sessions, connections_refused}
+///     virtual_routers[]
+///       name, interface, vrid, family, version, state "Active", reason, serving, verdict
+///       priority, source, active_router, counters {...}       null when the heartbeat did not answer in time
+///     virtual_servers[]
+///       name, vip, address, port, protocol, scheduler, forwarding, quorum, healthy, configured
+///       real_servers[]
+///         address, weight (configured), wished_weight (null: absent or as the kernel has it),
+///         state "up" | "down" | "unknown" | "drained", detail
+///     checks[]
+///       name, state "up" | "down" | "unknown", detail
+///       since, last, last_duration_ms, successes, failures    null when the checks loop did not answer in time
+///       history[]  oldest first: result "success" | "failure" | "could_not_run", age, duration_ms
+namespace anyvip::control {
+
+/// One line, without a newline.
+[[nodiscard]] std::string to_json(const daemon::Status& status);
+
+/// {"ok":true,"status":{...}} as one line, without a newline.
+[[nodiscard]] std::string answer_status(const daemon::Status& status);
+
+}  // namespace anyvip::control

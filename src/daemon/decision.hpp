@@ -1,0 +1,294 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "anyvip/config/config.hpp"
+#include "anyvip/config/load.hpp"
+#include "anyvip/names.hpp"
+#include "anyvip/random.hpp"
+#include "anyvip/strong.hpp"
+#include "anyvip/time.hpp"
+#include "anyvip/vip/coordinator.hpp"
+#include "anyvip/vip/lifecycle.hpp"
+#include "bgp/peer.hpp"
+#include "daemon/mail.hpp"
+#include "daemon/status.hpp"
+#include "daemon/translate.hpp"
+
+/// The decision loop without its I/O: the coordinator, one lifecycle per VIP, one bgp::Peer per peer, and the
+/// requests of `anyvip`.
+///
+/// The way of a failed check: HealthChanged (mail) -> Coordinator -> VipVerdictChanged -> Lifecycle -> Withdraw
+/// -> RoutesChanged -> Peer -> Send. All of it happens within one handle(), and what goes to the peers stands
+/// in front of the letters to other loops.
+///
+/// A reload is a difference (product rule 4): what is equal before and after hears nothing of it. What a VIP
+/// is (address, interface, how it is announced) cannot change under way: such a VIP leaves and comes anew.
+///
+/// Stopping: virtual routers leave (priority 0), VIPs are withdrawn, wait, give up services and addresses;
+/// and nothing of a former run is left over; then the peers get their Cease. `stop_timeout` ends it, whatever is
+/// still missing.
+namespace anyvip::daemon {
+
+/// A conversation on the control socket that waits for an answer; given by the shell.
+using ClientId = Strong<std::uint64_t, struct ClientIdTag>;
+
+// Events: mail, and from the shell:
+/// Loaded and validated elsewhere. The first one starts everything, later ones are reloads.
+struct ConfigLoaded {
+    std::expected<config::Config, std::vector<config::Error>> result;
+    std::optional<ClientId> client;  ///< who asked; none: SIGHUP or the start
+};
+struct StopRequested {
+    std::string why;
+    friend bool operator==(const StopRequested&, const StopRequested&) = default;
+};
+struct PeerEvent {
+    PeerName peer;
+    bgp::Event event;
+    friend bool operator==(const PeerEvent&, const PeerEvent&) = default;
+};
+struct StatusRequested {
+    ClientId client;
+    friend bool operator==(const StatusRequested&, const StatusRequested&) = default;
+};
+struct DrainCommand {
+    ClientId client;
+    vip::DrainTarget target;
+    bool drain = true;
+    friend bool operator==(const DrainCommand&, const DrainCommand&) = default;
+};
+struct DecisionTimerExpired {
+    friend bool operator==(const DecisionTimerExpired&, const DecisionTimerExpired&) = default;
+};
+
+// Actions: mail, and to the shell:
+struct PeerAction {
+    PeerName peer;
+    bgp::Action action;
+    friend bool operator==(const PeerAction&, const PeerAction&) = default;
+};
+/// Where to listen and whom to expect: a level.
+struct ConfigureSpeaker {
+    std::vector<net::IpAddress> listen;
+    std::uint16_t port = 179;
+    std::map<PeerName, bgp::PeerConfig> peers;
+    std::set<net::IpAddress> vips;  ///< no session speaks from one (product rule 11)
+    friend bool operator==(const ConfigureSpeaker&, const ConfigureSpeaker&) = default;
+};
+struct ReplyStatus {
+    ClientId client;
+    Status status;
+};
+struct ReplyDone {
+    ClientId client;
+    std::optional<std::string> error;
+    std::string text;
+    friend bool operator==(const ReplyDone&, const ReplyDone&) = default;
+};
+enum class NoticeKind : std::uint8_t {
+    Started,
+    Reloaded,
+    ReloadRefused,
+    VerdictChanged,
+    VipStateChanged,
+    PeerStateChanged,
+    PeerConnectionRefused,
+    RouterStateChanged,
+    CheckChanged,
+    ConfigWarning,
+    SpeakerRefused,  ///< an address that cannot be listened on, a key that cannot be set
+    SpeakerRecovered,
+    SocketFailed,  ///< of a virtual router
+    LogLost,
+    KernelRefused,
+    Repaired,
+    Drained,
+    Undrained,
+    Stopping,
+    Stopped,
+};
+/// A line of the log: what happened to what, and why (product rule 12).
+struct Notice {
+    NoticeKind kind{};
+    std::string subject;  ///< "vip=www"
+    std::string detail;
+    friend bool operator==(const Notice&, const Notice&) = default;
+};
+/// The daemon is running: sd_notify READY.
+struct Ready {
+    friend bool operator==(const Ready&, const Ready&) = default;
+};
+struct StopFinished {
+    bool complete = false;  ///< false: stop_timeout ended it
+    friend bool operator==(const StopFinished&, const StopFinished&) = default;
+};
+
+class Decision {
+public:
+    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, StatusRequested, DrainCommand,
+                               DecisionTimerExpired>;
+    using Action = std::variant<PeerAction, ConfigureSpeaker, ReplyStatus, ReplyDone, Notice, Ready, StopFinished,
+                                HeartbeatMail, ChecksMail, KernelMail>;
+    using Actions = std::vector<Action>;
+    using TimerExpired = DecisionTimerExpired;
+
+    explicit Decision(Random random) : random_{random} {}
+
+    [[nodiscard]] Actions handle(const Event& event, TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+private:
+    struct Vip {
+        Vip(const config::Vip& wanted, const vip::LifecycleConfig& lifecycle_config)
+            : config{wanted}, lifecycle{lifecycle_config} {}
+
+        config::Vip config;
+        vip::Lifecycle lifecycle;
+        bool announced = false;
+        bool routes_pending = false;      ///< RoutesSent is due once no peer has it in `unsent`
+        DesiredServices services;         ///< last asked for
+        std::optional<config::Vip> next;  ///< comes when this one is gone
+        std::optional<std::string> kernel_error;
+    };
+    struct Peer {
+        bgp::Peer core;
+        bool leaving = false;
+        std::set<VipName> unsent = {};  ///< whose newest route change it has not taken
+    };
+    struct Router {
+        vrrp::StateName state = vrrp::StateName::Initialize;
+        vrrp::Reason reason;
+        std::set<net::IpAddress> serving;  ///< confirmed by the kernel
+        std::optional<vrrp::Lease> sent;   ///< newest lease
+    };
+
+    /// What one handle() collects. Packets to peers go first.
+    struct Turn {
+        TimePoint now;
+        Actions wire;
+        Actions rest;
+        std::map<PeerName, std::vector<bgp::RouteChange>> routes = {};
+        std::set<VipName> withdrawn = {};
+        std::set<RouterName> routers = {};  ///< whose lease may be another one now
+    };
+
+    void on(const DecisionMail& mail, Turn& turn);
+    void on(const ConfigLoaded& event, Turn& turn);
+    void on(const StopRequested& event, Turn& turn);
+    void on(const PeerEvent& event, Turn& turn);
+    void on(const StatusRequested& event, Turn& turn);
+    void on(const DrainCommand& event, Turn& turn);
+    void on(const DecisionTimerExpired&, Turn& turn);
+    void read(const HealthChanged& mail, Turn& turn);
+    void read(const RouterStateChanged& mail, Turn& turn);
+    void read(const RouterServing& mail, Turn& turn);
+    void read(const RoutersStopped&, Turn& turn);
+    void read(const VipAddressesApplied& mail, Turn& turn);
+    void read(const ServicesApplied& mail, Turn& turn);
+    void read(const Adopted& mail, Turn& turn);
+    void read(const Repaired& mail, Turn& turn);
+    void read(const ChecksSnapshot& mail, Turn& turn);
+    void read(const RoutersSnapshot& mail, Turn& turn);
+
+    // Configuration.
+    void adopt(Adopt wish, Turn& turn);
+    void take(config::Config config);
+    void start(const config::Config& config, Turn& turn);
+    void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
+    void configure_peers(Turn& turn);
+    void release_vips(Turn& turn);
+    void configure_vips(Turn& turn);
+    void configure_routers(Turn& turn);
+    void add_vip(const config::Vip& vip, Turn& turn);
+
+    // Verdicts and order.
+    void coordinate(const vip::CoordinatorEvent& event, Turn& turn);
+    void perform(const vip::VipVerdictChanged& action, Turn& turn);
+    void perform(const vip::RouterVerdictChanged& action, Turn& turn);
+    void perform(const vip::PoolChanged& action, Turn& turn);
+    void feed(const VipName& name, const vip::LifecycleEvent& event, Turn& turn);
+    void perform(Vip& vip, const vip::SetServices& action, Turn& turn);
+    void perform(Vip& vip, const vip::SetAddresses& action, Turn& turn);
+    void perform(Vip& vip, const vip::Announce& action, Turn& turn);
+    void perform(Vip& vip, const vip::Withdraw& action, Turn& turn);
+    void perform(Vip& vip, const vip::Removed& action, Turn& turn);
+    void note_kernel_error(Vip& vip, Turn& turn);
+    void refresh_services(Vip& vip, Turn& turn);
+    [[nodiscard]] DesiredServices services_of(const Vip& vip) const;
+
+    // Peers.
+    void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
+    void route_changed(Vip& vip, Turn& turn);
+    void flush_routes(Turn& turn);
+    void tell_if_sent(const VipName& name, Turn& turn);
+    void report_sessions(Turn& turn);
+    void complete_initial_routes(Turn& turn);
+
+    // Leases, stopping, status.
+    void renew_leases(Turn& turn);
+    [[nodiscard]] vrrp::Lease lease_for(const config::VirtualRouter& router, TimePoint now) const;
+    void proceed_with_stop(Turn& turn);
+    [[nodiscard]] std::string unfinished() const;
+    void answer_status(Turn& turn);
+    [[nodiscard]] Status status(TimePoint now) const;
+    [[nodiscard]] bool exists(const vip::DrainTarget& target) const;
+
+    Random random_;
+    std::optional<config::Config> config_;
+    std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
+    vip::Coordinator coordinator_;
+    std::map<VipName, Vip> vips_;
+    std::map<PeerName, Peer> peers_;
+    std::map<RouterName, Router> routers_;
+    std::optional<ConfigureSpeaker> speaker_;
+    std::vector<RouterSetup> router_setups_;
+    std::vector<config::Check> checks_;
+    /// The newest Adopt, and what the kernel loop said to it.
+    struct Adoption {
+        Generation generation = 0;
+        std::optional<std::string> shortfall = "the kernel loop is silent";
+    };
+    Adoption adoption_;
+    bool initial_routes_complete_ = false;
+    TimePoint started_at_;
+    std::optional<TimePoint> lease_renewal_;
+
+    enum class Stage : std::uint8_t { Running, LeavingRouters, LeavingVips, Stopped };
+    Stage stage_ = Stage::Running;
+    std::optional<TimePoint> stop_deadline_;
+
+    /// A status is answered when both loops have sent theirs, or shows what it has after a while.
+    struct PendingStatus {
+        std::vector<ClientId> clients;
+        std::optional<ChecksSnapshot> checks;
+        std::optional<RoutersSnapshot> routers;
+        TimePoint deadline;
+    };
+    std::optional<PendingStatus> pending_status_;
+};
+
+[[nodiscard]] std::string describe(NoticeKind kind);
+[[nodiscard]] std::string describe(const ConfigLoaded& event);
+[[nodiscard]] std::string describe(const StopRequested& event);
+[[nodiscard]] std::string describe(const PeerEvent& event);
+[[nodiscard]] std::string describe(const StatusRequested& event);
+[[nodiscard]] std::string describe(const DrainCommand& event);
+[[nodiscard]] std::string describe(const DecisionTimerExpired& event);
+[[nodiscard]] std::string describe(const PeerAction& action);
+[[nodiscard]] std::string describe(const ConfigureSpeaker& action);
+[[nodiscard]] std::string describe(const ReplyStatus& action);
+[[nodiscard]] std::string describe(const ReplyDone& action);
+[[nodiscard]] std::string describe(const Notice& action);
+[[nodiscard]] std::string describe(const Ready& action);
+[[nodiscard]] std::string describe(const StopFinished& action);
+
+}  // namespace anyvip::daemon

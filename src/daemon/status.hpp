@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "anyvip/config/config.hpp"
+#include "anyvip/health/check.hpp"
+#include "anyvip/names.hpp"
+#include "anyvip/time.hpp"
+#include "anyvip/vip/coordinator.hpp"
+#include "anyvip/vip/lifecycle.hpp"
+#include "bgp/peer.hpp"
+#include "vrrp/virtual_router.hpp"
+
+/// What `anyvip status` shows: the verdicts and states that the tests compare, at one instant. Values of the
+/// cores themselves; src/control/ gives them a JSON form, src/cli/ a table. No secrets.
+namespace anyvip::daemon {
+
+struct VipStatus {
+    config::Vip config;
+    vip::Verdict verdict;
+    vip::Lifecycle::State state = vip::Lifecycle::State::Absent;
+    bool announced = false;
+    std::optional<std::string> kernel_error;
+};
+
+struct PeerStatus {
+    PeerName name;
+    net::IpAddress address;
+    bgp::PeerAs peer_as;  ///< as configured; what the peer says of itself stands in what was negotiated
+    bgp::Status status;
+};
+
+/// `core` is missing when the heartbeat loop did not answer in time.
+struct RouterStatus {
+    config::VirtualRouter config;
+    vrrp::StateName state = vrrp::StateName::Initialize;
+    vrrp::Reason reason;
+    bool serving = false;
+    vip::Verdict verdict;
+    struct Core {
+        vrrp::State state;
+        std::optional<vrrp::Priority> priority;
+        std::optional<net::IpAddress> source;
+        vrrp::Counters counters;
+    };
+    std::optional<Core> core;
+};
+
+struct RealServerStatus {
+    net::Endpoint address;
+    vip::RealServerWish wish;
+    bool drained = false;
+    std::optional<vip::CheckFact> check;
+};
+
+struct ServerStatus {
+    config::VirtualServer config;
+    net::IpAddress address;
+    vip::PoolFact pool;
+    std::vector<RealServerStatus> real_servers;
+};
+
+/// `core` is missing when the checks loop did not answer in time.
+struct CheckStatus {
+    CheckName name;
+    vip::CheckFact fact;
+    std::optional<health::Status> core;
+};
+
+struct Status {
+    std::string node;
+    TimePoint now;  ///< every instant below is shown as how long ago it was
+    TimePoint started_at;
+    bool stopping = false;
+    bool drained = false;
+    std::optional<config::Asn> asn;
+    std::optional<config::RouterId> router_id;
+    std::vector<VipStatus> vips;
+    std::vector<PeerStatus> peers;
+    std::vector<RouterStatus> routers;
+    std::vector<ServerStatus> servers;
+    std::vector<CheckStatus> checks;
+};
+
+}  // namespace anyvip::daemon

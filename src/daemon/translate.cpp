@@ -1,0 +1,193 @@
+#include "daemon/translate.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace anyvip::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+vip::Track track(const config::Track& track) {
+    return {.check = track.check, .weight = track.weight ? std::optional<int>{*track.weight} : std::nullopt};
+}
+
+std::vector<vip::Track> tracks(const std::vector<config::Track>& from) {
+    std::vector<vip::Track> to;
+    for (const auto& t : from) to.push_back(track(t));
+    return to;
+}
+
+vip::ServerPolicy server_policy(const config::VirtualServer& server) {
+    vip::ServerPolicy policy{
+        .name = server.name,
+        .vip = server.vip,
+        .quorum = server.quorum,
+        .when_empty = server.when_empty == config::WhenEmpty::Keep ? vip::WhenEmpty::Keep : vip::WhenEmpty::Withdraw,
+        .real_servers = {}};
+    for (const auto& real_server : server.real_servers) {
+        policy.real_servers.push_back(
+            {.address = real_server.address,
+             .weight = real_server.weight.value(),
+             .check =
+                 server.check ? std::optional{config::check_name(server.name, real_server.address)} : std::nullopt});
+    }
+    return policy;
+}
+
+bgp::PeerAs peer_as(const config::Bgp& bgp, const config::Peer& peer) {
+    if (!peer.asn) return bgp::ExternalAs{};
+    if (*peer.asn == bgp.asn) return bgp::InternalAs{};
+    return bgp::Asn{peer.asn->value()};
+}
+
+/// What an address of a VIP looks like on the interface of a virtual router. A host prefix of IPv6 has a
+/// preferred lifetime of 0, so that it does not become a source (product rule 11).
+kernel::Address router_address(const config::Vip& vip) {
+    return {.key = {.interface = vip.interface, .prefix = vip.address},
+            .scope = kernel::Scope::Global,
+            .deprecated = vip.address.family() == net::Family::Ipv6 && vip.address.is_host()};
+}
+
+vrrp::Config router_config(const config::Config& config, const config::VirtualRouter& router) {
+    vrrp::Config to;
+    to.version = router.version == config::VrrpVersion::V2 ? vrrp::Version::V2 : vrrp::Version::V3;
+    to.priority = vrrp::Priority{router.priority.value()};
+    to.advertise_interval = router.advertise_interval;
+    to.preempt = router.preempt;
+    to.preempt_delay = router.preempt_delay;
+    for (const auto& vip : config.vips) {
+        if (vip.virtual_router == router.name) to.addresses.push_back(vip.address.address());
+    }
+    to.source = router.source;
+    to.peers = router.unicast_peers;
+    switch (router.checksum) {
+        case config::VrrpChecksum::Automatic: to.checksum = vrrp::ChecksumChoice::Automatic; break;
+        case config::VrrpChecksum::Rfc9568: to.checksum = vrrp::ChecksumChoice::MessageOnly; break;
+        case config::VrrpChecksum::PseudoHeader: to.checksum = vrrp::ChecksumChoice::WithPseudoHeader; break;
+    }
+    to.garp_repeat = router.garp.count;
+    to.garp_delay = router.garp.delay;
+    to.apply_timeout = config.node.apply_timeout;
+    return to;
+}
+
+}  // namespace
+
+vip::Policies policies(const config::Config& config) {
+    vip::Policies to;
+    for (const auto& v : config.vips) {
+        to.vips.push_back({.name = v.name,
+                           .router = v.virtual_router,
+                           .peers = v.bgp.peers,
+                           .policy = {.tracks = tracks(v.track),
+                                      .servers = {},
+                                      .services = v.services == config::Services::Any ? vip::ServicesRule::Any
+                                                                                      : vip::ServicesRule::All,
+                                      .needs_bgp_session = v.track_bgp_session}});
+    }
+    for (const auto& router : config.virtual_routers) {
+        to.routers.push_back({.name = router.name, .tracks = tracks(router.track)});
+    }
+    for (const auto& server : config.virtual_servers) to.servers.push_back(server_policy(server));
+    for (auto& check : effective_checks(config)) to.checks.push_back(std::move(check.name));
+    return to;
+}
+
+vip::LifecycleConfig lifecycle_config(const config::Config& config, const config::Vip& vip) {
+    return {.announces = vip.announce.bgp,
+            .owns_address = !vip.announce.vrrp,
+            .needs_active = vip.announce.vrrp,
+            .propagation_wait = config.node.propagation_wait,
+            .send_timeout = config.node.apply_timeout};
+}
+
+bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
+    bgp::PeerConfig to;
+    to.local_as = bgp::Asn{bgp.asn.value()};
+    to.router_id = bgp.router_id.address;
+    to.address = peer.address;
+    to.port = peer.port;
+    to.peer_as = peer_as(bgp, peer);
+    to.source = peer.source;
+    to.passive = peer.passive;
+    to.ttl_security = peer.ttl_security;
+    to.multihop = peer.multihop;
+    to.password = bgp::Password{peer.password.reveal()};
+    to.hold_time = std::chrono::duration_cast<std::chrono::seconds>(peer.hold_time);
+    to.connect_retry = peer.connect_retry;
+    to.idle_hold = peer.idle_hold;
+    to.ipv4 = peer.families.ipv4;
+    to.ipv6 = peer.families.ipv6;
+    to.next_hop = peer.next_hop;
+    to.next_hop6 = peer.next_hop6;
+    return to;
+}
+
+bgp::Route route(const config::VipBgp& vip) {
+    bgp::Route to;
+    for (const auto& community : vip.communities) to.communities.emplace_back(community.asn, community.value);
+    for (const auto& community : vip.large_communities) {
+        to.large_communities.push_back({community.global, community.local1, community.local2});
+    }
+    to.med = vip.med;
+    to.prepend = vip.prepend;
+    to.local_pref = vip.local_pref;
+    return to;
+}
+
+std::vector<RouterSetup> router_setups(const config::Config& config) {
+    std::vector<RouterSetup> to;
+    for (const auto& router : config.virtual_routers) {
+        RouterSetup setup{
+            .name = router.name,
+            .identity = {.virtual_router_id = vrrp::VirtualRouterId{router.vrid.value()}, .family = router.family},
+            .interface = router.interface,
+            .config = router_config(config, router),
+            .addresses = {}};
+        for (const auto& vip : config.vips) {
+            if (vip.virtual_router == router.name) setup.addresses.insert(router_address(vip));
+        }
+        if (!setup.addresses.empty()) to.push_back(std::move(setup));
+    }
+    return to;
+}
+
+kernel::Address anycast_address(const config::Vip& vip) {
+    return {.key = {.interface = vip.interface, .prefix = net::Prefix::host(vip.address.address())},
+            .scope = vip.address.family() == net::Family::Ipv4 ? kernel::Scope::Host : kernel::Scope::Global,
+            .deprecated = vip.address.family() == net::Family::Ipv6};
+}
+
+std::map<VipName, std::vector<ServerSetup>> server_setups(const config::Config& config) {
+    std::map<VipName, std::vector<ServerSetup>> to;
+    for (const auto& server : config.virtual_servers) {
+        to[server.vip].push_back({.name = server.name,
+                                  .program = server.program,
+                                  .id = id_of(config, server),
+                                  .desired = {.properties = {.scheduler = server.scheduler,
+                                                             .persistence_timeout = static_cast<std::uint32_t>(
+                                                                 server.persistence.value_or(0s).count()),
+                                                             .real_servers = {}},
+                                              .forwarding = server.forwarding,
+                                              .pool = {}}});
+    }
+    return to;
+}
+
+Adopt adoptable(const config::Config& config) {
+    Adopt adopt;
+    for (const auto& vip : config.vips) {
+        if (!vip.announce.vrrp) adopt.addresses.insert(anycast_address(vip).key);
+    }
+    for (const auto& server : config.virtual_servers) {
+        // Nobody starts as Active: on a Backup such services are wrong, and left-over ones might loop packets.
+        if (server.program == config::Program::Always) adopt.virtual_servers.insert(id_of(config, server));
+    }
+    return adopt;
+}
+
+}  // namespace anyvip::daemon
