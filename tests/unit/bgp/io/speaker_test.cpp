@@ -1,0 +1,340 @@
+#include "bgp/io/speaker.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "support/bgp_node.hpp"
+#include "support/own_network.hpp"
+
+namespace anyvip::bgp::io {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::BgpNode;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::run_until;
+
+net::Ipv4Address ipv4(const char* text) {
+    return *net::Ipv4Address::parse(text);
+}
+
+/// 127.0.0.1 speaks with 127.0.0.2; the second one only listens.
+class SpeakerTest : public ::testing::Test {
+protected:
+    static PeerConfig active() {
+        PeerConfig config;
+        config.local_as = Asn{65010};
+        config.router_id = ipv4("127.0.0.1");
+        config.address = ipv4("127.0.0.2");
+        config.source = ipv4("127.0.0.1");
+        config.peer_as = Asn{65000};
+        config.connect_retry = 200ms;
+        config.idle_hold = 100ms;
+        return config;
+    }
+    static PeerConfig passive() {
+        PeerConfig config;
+        config.local_as = Asn{65000};
+        config.router_id = ipv4("127.0.0.2");
+        config.address = ipv4("127.0.0.1");
+        config.peer_as = Asn{65010};
+        config.passive = true;
+        return config;
+    }
+
+    void SetUp() override { ASSERT_TRUE(network.usable()) << "needs root"; }
+
+    /// Starts both ends: the listener first, so that its port is known.
+    void start(PeerConfig node_config, const PeerConfig& router_config,
+               const std::set<net::IpAddress>& vips_of_router = {}) {
+        router.emplace(context, router_config);
+        ASSERT_THAT(router->configure({{ipv4("127.0.0.2"), 0}}, vips_of_router), IsEmpty());
+        node_config.port = router->speaker().listening().at(0).port;
+        node.emplace(context, node_config);
+        ASSERT_THAT(node->configure({}), IsEmpty());
+        router->feed(Start{});
+        node->feed(Start{});
+    }
+
+    bool until(std::chrono::milliseconds limit, auto condition) {
+        return run_until(context, {&*node, &*router}, limit, condition);
+    }
+    bool both_established() {
+        return node->peer().state() == State::Established && router->peer().state() == State::Established;
+    }
+
+    testing::OwnNetwork network;
+    boost::asio::io_context context;
+    std::optional<BgpNode> node;
+    std::optional<BgpNode> router;
+};
+
+TEST_F(SpeakerTest, SessionComesUpCarriesARouteAndEndsWithWithdrawAndCease) {
+    start(active(), passive());
+    ASSERT_TRUE(until(5s, [&] { return both_established(); }));
+    EXPECT_EQ(node->peer().status().local->address, net::IpAddress{ipv4("127.0.0.1")});
+
+    node->feed(RoutesChanged{{{*net::Prefix::parse("203.0.113.10/32"), Route{}}}});
+    ASSERT_TRUE(until(5s, [&] { return router->updates.size() == 1 && node->routes_sent >= 1; }));
+    EXPECT_EQ(router->updates[0].nlri.at(0).to_string(), "203.0.113.10/32");
+    EXPECT_EQ(router->updates[0].attributes.next_hop, net::IpAddress{ipv4("127.0.0.1")});
+
+    node->feed(Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
+    ASSERT_TRUE(until(5s, [&] { return router->peer().state() != State::Established; }));
+    ASSERT_EQ(router->updates.size(), 2U);
+    EXPECT_EQ(router->updates[1].withdrawn.size(), 1U);
+    EXPECT_EQ(router->peer().status().last_error->notification->shutdown_communication(), "maintenance");
+}
+
+// RFC 2385: positive.
+TEST_F(SpeakerTest, EqualKeysGiveASession) {
+    auto here = active();
+    auto there = passive();
+    here.password = there.password = Password{"correct horse"};
+    start(here, there);
+    EXPECT_TRUE(until(5s, [&] { return both_established(); }));
+}
+
+// RFC 2385: negative. The kernel drops the SYN.
+TEST_F(SpeakerTest, AWrongKeyGivesNone) {
+    auto here = active();
+    auto there = passive();
+    here.password = Password{"battery staple"};
+    there.password = Password{"correct horse"};
+    start(here, there);
+    EXPECT_FALSE(until(700ms, [&] { return both_established(); }));
+}
+
+TEST_F(SpeakerTest, NoKeyGivesNoneWhereOneIsExpected) {
+    auto there = passive();
+    there.password = Password{"correct horse"};
+    start(active(), there);
+    EXPECT_FALSE(until(700ms, [&] { return both_established(); }));
+}
+
+TEST_F(SpeakerTest, AKeyThatTheKernelRefusesMeansNoConnection) {
+    auto here = active();
+    here.password = Password{std::string(81, 'x')};
+    start(here, passive());
+    ASSERT_TRUE(until(2s, [&] { return node->peer().status().last_error.has_value(); }));
+    EXPECT_THAT(node->peer().status().last_error->text, HasSubstr("TCP_MD5SIG"));
+}
+
+// RFC 5082: positive. On a loopback every packet arrives with what it was sent with, 255.
+TEST_F(SpeakerTest, TtlSecurityHoldsOnBothEnds) {
+    auto here = active();
+    auto there = passive();
+    here.ttl_security = there.ttl_security = 1;
+    start(here, there);
+    EXPECT_TRUE(until(5s, [&] { return both_established(); }));
+}
+
+// RFC 5082: negative. A peer that sends TTL 1 could be anywhere.
+TEST_F(SpeakerTest, TtlSecurityRefusesALowTtl) {
+    auto there = passive();
+    there.ttl_security = 1;
+    start(active(), there);
+    EXPECT_FALSE(until(700ms, [&] { return both_established(); }));
+}
+
+TEST_F(SpeakerTest, AConnectionFromAnybodyElseIsClosed) {
+    auto there = passive();
+    there.address = ipv4("127.0.0.77");
+    start(active(), there);
+    EXPECT_FALSE(until(500ms, [&] { return both_established(); }));
+    EXPECT_EQ(router->peer().state(), State::Active);
+}
+
+// Product rule 11: no packet of a session comes from a VIP.
+TEST_F(SpeakerTest, AConnectionTowardsAVipIsClosedCountedAndExplained) {
+    start(active(), passive(), {ipv4("127.0.0.2"), ipv4("203.0.113.10")});
+    ASSERT_TRUE(until(5s, [&] { return router->peer().status().counters.connections_refused >= 2; }));
+    EXPECT_EQ(router->peer().status().last_error->text, "it would speak from 127.0.0.2, which is a VIP");
+    EXPECT_EQ(router->peer().state(), State::Active);
+    EXPECT_EQ(node->peer().status().counters.messages_in, 0U);  // Not even an OPEN came from the VIP.
+}
+
+TEST_F(SpeakerTest, AConnectionBesideTheVipsIsTaken) {
+    start(active(), passive(), {ipv4("127.0.0.1"), ipv4("127.0.0.3")});  // The far end may be called what it likes.
+    EXPECT_TRUE(until(5s, [&] { return both_established(); }));
+    EXPECT_EQ(router->peer().status().counters.connections_refused, 0U);
+}
+
+TEST_F(SpeakerTest, AConnectionThatTheKernelWouldOpenFromAVipIsNotOpened) {
+    ASSERT_TRUE(
+        network.shell("ip address add 203.0.113.10/32 dev lo && ip address add 192.0.2.11/32 dev lo && "
+                      "ip route add 192.0.2.1 dev lo src 203.0.113.10"));
+    auto config = active();
+    config.source.reset();
+    config.address = ipv4("192.0.2.1");
+    node.emplace(context, config);
+    ASSERT_THAT(node->configure({}, {ipv4("203.0.113.10")}), IsEmpty());
+    node->feed(Start{});
+    EXPECT_EQ(node->peer().state(), State::Active);
+    EXPECT_EQ(node->peer().status().last_error->text, "it would speak from 203.0.113.10, which is a VIP");
+    // The same with a source that the operator has named.
+    config.source = ipv4("192.0.2.11");
+    node.emplace(context, config);
+    ASSERT_THAT(node->configure({}, {ipv4("192.0.2.11")}), IsEmpty());
+    node->feed(Start{});
+    EXPECT_EQ(node->peer().status().last_error->text, "it would speak from 192.0.2.11, which is a VIP");
+    // And one that is none.
+    node.emplace(context, config);
+    ASSERT_THAT(node->configure({}, {ipv4("203.0.113.10")}), IsEmpty());
+    node->feed(Start{});
+    EXPECT_EQ(node->peer().state(), State::Connect);
+}
+
+TEST_F(SpeakerTest, ASessionWhoseAddressBecomesAVipEndsWithTheReload) {
+    start(active(), passive());
+    ASSERT_TRUE(until(5s, [&] { return both_established(); }));
+    ASSERT_THAT(node->configure({}, {ipv4("127.0.0.1")}), IsEmpty());
+    EXPECT_EQ(node->peer().state(), State::Idle);
+    EXPECT_EQ(node->peer().status().last_error->text, "it would speak from 127.0.0.1, which is a VIP");
+    ASSERT_TRUE(until(5s, [&] { return router->peer().state() == State::Active || router->peer().deadline(); }));
+    EXPECT_EQ(router->updates.size(), 0U);
+}
+
+TEST_F(SpeakerTest, NoDescriptorSurvivesExec) {
+    start(active(), passive());
+    ASSERT_TRUE(until(5s, [&] { return both_established(); }));
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+        std::error_code gone;
+        const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+        if (gone || !target.starts_with("socket:")) continue;
+        const int flags = ::fcntl(std::stoi(entry.path().filename()), F_GETFD);
+        if (flags >= 0) EXPECT_TRUE((flags & FD_CLOEXEC) != 0) << target;
+    }
+}
+
+TEST_F(SpeakerTest, AnAddressInUseIsAProblemAndASecondTryASolution) {
+    std::optional<BgpNode> first;
+    first.emplace(context, passive());
+    ASSERT_THAT(first->configure({{ipv4("127.0.0.2"), 0}}), IsEmpty());
+    const auto endpoint = first->speaker().listening().at(0);
+    router.emplace(context, passive());
+    ASSERT_EQ(router->configure({endpoint}).size(), 1U);
+    first.reset();
+    EXPECT_THAT(router->configure({endpoint}), IsEmpty());
+}
+
+/// A Speaker with one peer, which is a bare socket: it reads when the test says so.
+class SpeakerWithBarePeerTest : public ::testing::Test {
+protected:
+    SpeakerWithBarePeerTest() {
+        EXPECT_TRUE(network.usable()) << "needs root";
+        PeerConfig config;
+        config.address = ipv4("127.0.0.2");
+        config.port = acceptor.local_endpoint().port();
+        EXPECT_THAT(speaker.configure({}, {{peer, config}}, {}), IsEmpty());
+    }
+    void connect() {
+        speaker.perform(peer, OpenConnection{AttemptId{1}});
+        boost::asio::ip::tcp::socket accepted = acceptor.accept();
+        bare.emplace(std::move(accepted));
+        run_until_true([&] { return !events.empty(); });
+        connection = std::get<ConnectionOpened>(events.at(0)).connection;
+    }
+    bool run_until_true(auto condition) {
+        const auto end = std::chrono::steady_clock::now() + 5s;
+        while (!condition() && std::chrono::steady_clock::now() < end) context.run_one_for(50ms);
+        return condition();
+    }
+
+    testing::OwnNetwork network;
+    boost::asio::io_context context;
+    const PeerName peer{"bare"};
+    std::vector<Event> events;
+    Speaker speaker{context.get_executor(),
+                    [this](const PeerName&, Event event) { events.push_back(std::move(event)); }};
+    boost::asio::ip::tcp::acceptor acceptor{context, {boost::asio::ip::make_address("127.0.0.2"), 0}};
+    std::optional<boost::asio::ip::tcp::socket> bare;
+    ConnectionId connection;
+};
+
+TEST_F(SpeakerWithBarePeerTest, IsIdleAtOnceWhenNothingLingersButNeverFromWithin) {
+    bool idle = false;
+    speaker.when_idle([&] { idle = true; });
+    EXPECT_FALSE(idle);
+    EXPECT_TRUE(run_until_true([&] { return idle; }));
+}
+
+TEST_F(SpeakerWithBarePeerTest, IsIdleOnlyWhenASlowPeerHasReadEverything) {
+    connect();
+    constexpr std::size_t more_than_the_kernel_takes = 16'000'000;
+    speaker.perform(peer, Send{connection, std::vector<std::uint8_t>(more_than_the_kernel_takes)});
+    speaker.perform(peer, CloseConnection{connection});
+    bool idle = false;
+    speaker.when_idle([&] { idle = true; });
+    context.run_for(100ms);
+    EXPECT_FALSE(idle);
+
+    std::size_t octets = 0;
+    std::vector<std::uint8_t> buffer(1'000'000);
+    boost::system::error_code error;
+    bare->non_blocking(true);
+    while (error != boost::asio::error::eof && !idle) {
+        octets += bare->read_some(boost::asio::buffer(buffer), error);
+        context.poll();
+    }
+    EXPECT_EQ(octets, more_than_the_kernel_takes);
+    EXPECT_FALSE(idle);
+    bare->close();
+    EXPECT_TRUE(run_until_true([&] { return idle; }));
+}
+
+TEST_F(SpeakerWithBarePeerTest, WaitsNoLongerThanASecondForAPeerThatNeverReads) {
+    connect();
+    speaker.perform(peer, CloseConnection{connection});
+    bool idle = false;
+    const auto begin = std::chrono::steady_clock::now();
+    speaker.when_idle([&] { idle = true; });
+    EXPECT_TRUE(run_until_true([&] { return idle; }));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 900ms);
+    EXPECT_LE(std::chrono::steady_clock::now() - begin, 3s);
+}
+
+TEST_F(SpeakerWithBarePeerTest, AConnectionThatThePeerRefusesIsReportedInTheSystemsWords) {
+    acceptor.close();
+    speaker.perform(peer, OpenConnection{AttemptId{3}});
+    ASSERT_TRUE(run_until_true([&] { return !events.empty(); }));
+    EXPECT_THAT(events, ::testing::ElementsAre(Event{ConnectionFailed{AttemptId{3}, "Connection refused"}}));
+}
+
+TEST_F(SpeakerWithBarePeerTest, AnAttemptThatWasGivenUpDoesNotEndTheNextOfTheSameNumber) {
+    speaker.perform(peer, OpenConnection{AttemptId{1}});
+    speaker.perform(peer, AbortOpen{AttemptId{1}});
+    speaker.perform(peer, OpenConnection{AttemptId{1}});
+    ASSERT_TRUE(run_until_true([&] { return !events.empty(); }));
+    EXPECT_EQ(events.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<ConnectionOpened>(events.at(0)));
+}
+
+TEST_F(SpeakerTest, NobodyListensWithoutPeers) {
+    Speaker speaker{context.get_executor(), [](const PeerName&, const Event&) {}};
+    EXPECT_THAT(speaker.configure({{ipv4("127.0.0.2"), 0}}, {}, {}), IsEmpty());
+    EXPECT_THAT(speaker.listening(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace anyvip::bgp::io

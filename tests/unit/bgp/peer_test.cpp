@@ -1,0 +1,798 @@
+#include "bgp/peer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "anyvip/describe.hpp"
+#include "anyvip/random.hpp"
+#include "bgp/message.hpp"
+#include "support/transcript.hpp"
+
+namespace anyvip::bgp {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const TimePoint t0{1000s};
+
+net::IpAddress address(const char* text) {
+    return *net::IpAddress::parse(text);
+}
+net::Ipv4Address ipv4(const char* text) {
+    return *net::Ipv4Address::parse(text);
+}
+net::Prefix prefix(const char* text) {
+    return *net::Prefix::parse(text);
+}
+
+PeerConfig config_of_node() {
+    PeerConfig config;
+    config.local_as = Asn{65010};
+    config.router_id = ipv4("10.0.0.11");
+    config.address = address("10.0.0.1");
+    config.peer_as = Asn{65000};
+    return config;
+}
+
+PeerConfig config_of_router() {
+    PeerConfig config;
+    config.local_as = Asn{65000};
+    config.router_id = ipv4("10.0.0.1");
+    config.address = address("10.0.0.11");
+    config.peer_as = ExternalAs{};
+    return config;
+}
+
+template <class T>
+std::vector<T> all(const Actions& actions) {
+    std::vector<T> found;
+    for (const auto& action : actions) {
+        if (const auto* wanted = std::get_if<T>(&action)) found.push_back(*wanted);
+    }
+    return found;
+}
+
+std::vector<Message> messages(const std::vector<std::uint8_t>& bytes,
+                              const DecodeContext& context = {.families = {ipv4_unicast, ipv6_unicast}}) {
+    std::vector<Message> result;
+    Framer framer;
+    framer.feed(bytes);
+    while (const auto raw = framer.next()) {
+        if (!*raw) return result;
+        if (auto message = decode(**raw, context)) result.push_back(std::move(*message));
+    }
+    return result;
+}
+
+std::vector<Message> sent(const Actions& actions) {
+    std::vector<Message> result;
+    for (const auto& send : all<Send>(actions)) {
+        for (auto& message : messages(send.bytes)) result.push_back(std::move(message));
+    }
+    return result;
+}
+
+/// One peer of ours and what the test says the router does.
+class PeerTest : public ::testing::Test {
+protected:
+    Actions feed(const Event& event) { return peer.handle(event, now); }
+
+    Actions open(std::uint64_t id, std::optional<std::uint64_t> attempt) {
+        ConnectionOpened opened{.connection = ConnectionId{id},
+                                .attempt = {},
+                                .local = {address("10.0.0.11"), 40000},
+                                .remote = {address("10.0.0.1"), 179}};
+        if (attempt) opened.attempt = AttemptId{*attempt};
+        return feed(opened);
+    }
+
+    Actions receive(std::uint64_t id, const Message& message) {
+        return feed(Received{ConnectionId{id}, encode(message, EncodeContext{})});
+    }
+
+    static Open router_open(const char* id = "10.0.0.1", Asn asn = Asn{65000}) {
+        Open open;
+        open.my_as = asn;
+        open.hold_time = HoldTime{90};
+        open.identifier = ipv4(id);
+        open.capabilities = {Multiprotocol{ipv4_unicast}, Multiprotocol{ipv6_unicast}, RouteRefreshCapability{},
+                             FourOctetAs{asn}};
+        return open;
+    }
+
+    /// Over connection 1, which we opened.
+    void establish() {
+        (void)feed(Start{});
+        (void)open(1, 1);
+        (void)receive(1, router_open());
+        (void)receive(1, Keepalive{});
+        ASSERT_EQ(peer.state(), State::Established);
+        (void)feed(Written{ConnectionId{1}, 1U << 30U});
+    }
+
+    void take_all() { (void)feed(Written{ConnectionId{1}, 1U << 30U}); }
+
+    Random random{1};
+    TimePoint now = t0;
+    Peer peer{config_of_node(), random};
+};
+
+TEST_F(PeerTest, StartOpensAConnection) {
+    EXPECT_EQ(feed(Start{}), (Actions{OpenConnection{AttemptId{1}}, StateChanged{State::Idle, State::Connect, {}}}));
+}
+
+TEST_F(PeerTest, PassivePeerWaitsForAConnection) {
+    auto config = config_of_node();
+    config.passive = true;
+    Peer passive{config, random};
+    EXPECT_EQ(passive.handle(Start{}, now), (Actions{StateChanged{State::Idle, State::Active, {}}}));
+    EXPECT_EQ(passive.deadline(), std::nullopt);
+}
+
+TEST_F(PeerTest, SessionComesUpOverOurConnection) {
+    (void)feed(Start{});
+    const auto opened = open(1, 1);
+    ASSERT_EQ(sent(opened).size(), 1U);
+    const auto hello = std::get<Open>(sent(opened)[0]);
+    EXPECT_EQ(hello.asn(), Asn{65010});
+    EXPECT_EQ(hello.hold_time, HoldTime{9});
+    EXPECT_EQ(hello.identifier, ipv4("10.0.0.11"));
+
+    const auto confirmed = receive(1, router_open());
+    EXPECT_EQ(sent(confirmed), (std::vector<Message>{Keepalive{}}));
+    const auto up = receive(1, Keepalive{});
+    ASSERT_EQ(all<SessionUp>(up).size(), 1U);
+    EXPECT_EQ(all<SessionUp>(up)[0].negotiated.hold_time, 9s);  // The smaller of 9 and 90.
+    EXPECT_EQ(peer.status().remote, (net::Endpoint{address("10.0.0.1"), 179}));
+}
+
+TEST_F(PeerTest, AnAnswerToAnAttemptThatWasGivenUpIsClosed) {
+    (void)feed(Start{});
+    (void)feed(Stop{});
+    (void)feed(Start{});  // Attempt 2.
+    EXPECT_EQ(open(7, 1), (Actions{CloseConnection{ConnectionId{7}}}));
+    EXPECT_EQ(feed(ConnectionFailed{AttemptId{1}, "refused"}), Actions{});
+    EXPECT_EQ(peer.state(), State::Connect);
+}
+
+TEST_F(PeerTest, RefusedConnectionIsTriedAgainWithoutBackOff) {
+    (void)feed(Start{});
+    for (std::uint64_t attempt = 1; attempt <= 5; ++attempt) {
+        (void)feed(ConnectionFailed{AttemptId{attempt}, "connection refused"});
+        ASSERT_EQ(peer.state(), State::Active);
+        // RFC 4271 §10: 5 s by a factor from 0.75 to 1.
+        EXPECT_GE(*peer.deadline() - now, 3750ms);
+        EXPECT_LE(*peer.deadline() - now, 5s);
+        now = *peer.deadline();
+        EXPECT_EQ(all<OpenConnection>(feed(TimerExpired{})), (std::vector{OpenConnection{AttemptId{attempt + 1}}}));
+    }
+    EXPECT_EQ(peer.status().last_error->text, "connection refused");
+}
+
+TEST_F(PeerTest, AConnectionThatTheShellRefusedIsCountedAndKeptAsTheLastError) {
+    establish();
+    EXPECT_EQ(feed(ConnectionRefused{"it would speak from 203.0.113.10, which is a VIP"}), Actions{});
+    EXPECT_EQ(peer.state(), State::Established);
+    const auto status = peer.status();
+    EXPECT_EQ(status.counters.connections_refused, 1U);
+    ASSERT_TRUE(status.last_error);
+    EXPECT_EQ(describe(*status.last_error), "connection failed \"it would speak from 203.0.113.10, which is a VIP\"");
+    EXPECT_EQ(status.last_error_at, now);
+}
+
+// RFC 4271 §8.2.2: positive. Active takes the peer's connection as its own.
+TEST_F(PeerTest, ActiveTakesTheConnectionOfThePeer) {
+    (void)feed(Start{});
+    (void)feed(ConnectionFailed{AttemptId{1}, "refused"});
+    EXPECT_EQ(sent(open(5, {})).size(), 1U);
+    EXPECT_EQ(peer.state(), State::OpenSent);
+}
+
+// RFC 4271 §8.2.2, Idle: negative. Connections are refused.
+TEST_F(PeerTest, IdleRefusesConnections) {
+    EXPECT_EQ(open(5, {}), (Actions{CloseConnection{ConnectionId{5}}}));
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, router_open("10.0.0.1", Asn{64999}));  // Bad Peer AS: back-off.
+    ASSERT_EQ(peer.state(), State::Idle);
+    EXPECT_EQ(open(6, {}), (Actions{CloseConnection{ConnectionId{6}}}));
+}
+
+// RFC 4271 §6.8: positive, for either relation of the identifiers and in both orders of the OPENs. 10.0.0.11 is higher
+// than 10.0.0.1.
+TEST_F(PeerTest, CollisionKeepsOursWhenOurIdentifierIsHigher) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(1, router_open());
+    const auto decided = receive(2, router_open());
+    EXPECT_THAT(sent(decided), ElementsAre(Message{cease(CeaseSubcode::ConnectionCollisionResolution)}));
+    EXPECT_EQ(all<CloseConnection>(decided), (std::vector{CloseConnection{ConnectionId{2}}}));
+    (void)receive(1, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+TEST_F(PeerTest, CollisionKeepsOursWhenTheOpenOfTheirsCameFirst) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(2, router_open());
+    const auto decided = receive(1, router_open());
+    EXPECT_EQ(all<CloseConnection>(decided), (std::vector{CloseConnection{ConnectionId{2}}}));
+    (void)receive(1, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+TEST_F(PeerTest, CollisionKeepsTheirsWhenTheirIdentifierIsHigher) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(1, router_open("10.0.0.200"));
+    const auto decided = receive(2, router_open("10.0.0.200"));
+    EXPECT_THAT(sent(decided),
+                ElementsAre(Message{cease(CeaseSubcode::ConnectionCollisionResolution)}, Message{Keepalive{}}));
+    EXPECT_EQ(all<CloseConnection>(decided), (std::vector{CloseConnection{ConnectionId{1}}}));
+    (void)receive(2, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+    EXPECT_EQ(peer.status().negotiated->peer_id, ipv4("10.0.0.200"));
+}
+
+TEST_F(PeerTest, CollisionKeepsTheirsWhenItsOpenCameFirst) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(2, router_open("10.0.0.200"));
+    const auto decided = receive(1, router_open("10.0.0.200"));
+    EXPECT_EQ(all<CloseConnection>(decided), (std::vector{CloseConnection{ConnectionId{1}}}));
+    (void)receive(2, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 4271 §6.8: positive. Four octets in network order, without a sign: 200.0.0.1 is higher than 10.0.0.11, and
+// 9.255.255.255 is lower.
+TEST_F(PeerTest, CollisionComparesIdentifiersAsNumbers) {
+    for (const auto& [identifier, closed] : {std::pair{"200.0.0.1", 1U}, std::pair{"9.255.255.255", 2U}}) {
+        peer = Peer{config_of_node(), random};
+        (void)feed(Start{});
+        (void)open(1, 1);
+        (void)open(2, {});
+        (void)receive(1, router_open(identifier));
+        EXPECT_EQ(all<CloseConnection>(receive(2, router_open(identifier))),
+                  (std::vector{CloseConnection{ConnectionId{closed}}}))
+            << identifier;
+    }
+}
+
+// RFC 4271 §6.8: negative. A connection in OpenSent, whose OPEN has not come, is no collision yet.
+TEST_F(PeerTest, NothingCollidesBeforeTheSecondOpen) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    const auto first = receive(1, router_open("10.0.0.200"));
+    EXPECT_THAT(sent(first), ElementsAre(Message{Keepalive{}}));
+    EXPECT_THAT(all<CloseConnection>(first), IsEmpty());
+}
+
+// RFC 6286 §2.3: negative; a lower AS number of ours gives the connection up.
+TEST_F(PeerTest, CollisionOfEqualIdentifiersIsLostByTheLowerAsNumber) {
+    auto config = config_of_node();
+    config.peer_as = Asn{65020};
+    peer = Peer{config, random};
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(1, router_open("10.0.0.11", Asn{65020}));
+    EXPECT_EQ(all<CloseConnection>(receive(2, router_open("10.0.0.11", Asn{65020}))),
+              (std::vector{CloseConnection{ConnectionId{1}}}));
+}
+
+// RFC 6286 §2.3: positive. Equal identifiers over eBGP; the higher AS number, ours, decides.
+TEST_F(PeerTest, CollisionOfEqualIdentifiersGoesByAsNumber) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(1, router_open("10.0.0.11"));
+    EXPECT_EQ(all<CloseConnection>(receive(2, router_open("10.0.0.11"))),
+              (std::vector{CloseConnection{ConnectionId{2}}}));
+}
+
+// RFC 4271 §6.8: negative. An Established session is not given up for a new connection.
+TEST_F(PeerTest, EstablishedSessionRefusesAnotherConnection) {
+    establish();
+    EXPECT_EQ(open(2, {}), (Actions{CloseConnection{ConnectionId{2}}}));
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+TEST_F(PeerTest, SessionOverTheirsEndsOurAttempt) {
+    (void)feed(Start{});
+    (void)open(2, {});
+    ASSERT_EQ(peer.state(), State::OpenSent);
+    EXPECT_EQ(all<AbortOpen>(receive(2, router_open())), (std::vector{AbortOpen{AttemptId{1}}}));
+    (void)receive(2, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+    EXPECT_EQ(open(3, 1), (Actions{CloseConnection{ConnectionId{3}}}));  // It was under way.
+}
+
+TEST_F(PeerTest, ABadOpenOnOneConnectionLeavesTheOtherAlone) {
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)open(2, {});
+    (void)receive(1, router_open());
+    const auto refused = receive(2, router_open("10.0.0.200", Asn{64999}));
+    EXPECT_EQ(sent(refused), (std::vector<Message>{bad_peer_as()}));
+    (void)receive(1, Keepalive{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 4271 §5.1.2: positive; to an external peer our AS is the path.
+// RFC 4271 §5.1.5: negative; LOCAL_PREF is never for an external peer.
+TEST_F(PeerTest, RoutesWantedBeforeTheSessionGoOutWithIt) {
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{.med = 50}}}});
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, router_open());
+    const auto up = receive(1, Keepalive{});
+    ASSERT_EQ(sent(up).size(), 1U);  // And no End-of-RIB: not every route is known yet.
+    const auto update = std::get<Update>(sent(up)[0]);
+    EXPECT_EQ(update.nlri, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_EQ(update.attributes.next_hop, address("10.0.0.11"));  // Our end of the session.
+    EXPECT_EQ(update.attributes.as_path, AsPath::sequence({Asn{65010}}));
+    EXPECT_EQ(update.attributes.med, 50U);
+    EXPECT_THAT(update.errors, IsEmpty());  // As it would be of a LOCAL_PREF that was sent.
+}
+
+// RFC 2545 §3: negative. A link-local address means nothing to a peer as the only next hop.
+TEST_F(PeerTest, ALinkLocalEndOfTheSessionIsNoNextHop) {
+    (void)feed(Start{});
+    (void)feed(ConnectionOpened{.connection = ConnectionId{1},
+                                .attempt = AttemptId{1},
+                                .local = {address("fe80::11"), 40000},
+                                .remote = {address("fe80::1"), 179}});
+    (void)receive(1, router_open());
+    (void)receive(1, Keepalive{});
+    EXPECT_THAT(sent(feed(RoutesChanged{{{prefix("2001:db8::10/128"), Route{}}}})), IsEmpty());
+    EXPECT_EQ(peer.status().routes_withheld, (std::map<Withheld, std::size_t>{{Withheld::NoNextHop, 1}}));
+}
+
+// RFC 2545 §3: positive. Our end of a session over IPv6, as the one global next hop of 16 octets.
+TEST_F(PeerTest, OurEndOfAnIpv6SessionIsTheNextHopOfIpv6Routes) {
+    (void)feed(Start{});
+    (void)feed(ConnectionOpened{.connection = ConnectionId{1},
+                                .attempt = AttemptId{1},
+                                .local = {address("2001:db8::11"), 40000},
+                                .remote = {address("2001:db8::1"), 179}});
+    (void)receive(1, router_open());
+    (void)receive(1, Keepalive{});
+    const auto update = std::get<Update>(sent(feed(RoutesChanged{{{prefix("2001:db8:f::10/128"), Route{}}}})).at(0));
+    ASSERT_TRUE(update.mp_reach);
+    EXPECT_EQ(update.mp_reach->next_hop, address("2001:db8::11"));
+    EXPECT_EQ(update.mp_reach->link_local, std::nullopt);
+}
+
+TEST_F(PeerTest, EndOfRibWaitsForTheFirstVerdicts) {
+    establish();
+    const auto complete = feed(InitialRoutesComplete{});
+    EXPECT_THAT(sent(complete), ElementsAre(Message{end_of_rib(ipv4_unicast)}, Message{end_of_rib(ipv6_unicast)}));
+    EXPECT_THAT(sent(feed(InitialRoutesComplete{})), IsEmpty());
+}
+
+TEST_F(PeerTest, RoutesAreSentWhenTcpHasTakenThem) {
+    establish();
+    const auto changed = feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    ASSERT_EQ(all<Send>(changed).size(), 1U);
+    EXPECT_THAT(all<RoutesSent>(changed), IsEmpty());
+    // OPEN 51 and KEEPALIVE 19 are out, the UPDATE is not.
+    EXPECT_THAT(all<RoutesSent>(feed(Written{ConnectionId{1}, 70})), IsEmpty());
+    EXPECT_EQ(all<RoutesSent>(feed(Written{ConnectionId{1}, 1U << 30U})).size(), 1U);
+}
+
+TEST_F(PeerTest, RoutesAreSentAtOnceWithoutASession) {
+    EXPECT_EQ(feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}}), (Actions{RoutesSent{}}));
+}
+
+TEST_F(PeerTest, LosingTheSessionSettlesWhatWasOwed) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    const auto lost = feed(ConnectionClosed{ConnectionId{1}, "reset"});
+    EXPECT_EQ(all<SessionDown>(lost).size(), 1U);
+    EXPECT_EQ(all<RoutesSent>(lost).size(), 1U);
+    EXPECT_THAT(all<CloseConnection>(lost), IsEmpty());  // It is closed already.
+}
+
+TEST_F(PeerTest, APeerThatDoesNotReadGetsOnlyTheNewestState) {
+    establish();
+    std::size_t octets = 0;
+    std::vector<RouteChange> many;
+    for (std::uint32_t i = 0; i < 20000; ++i) {
+        many.push_back({net::Prefix::host(net::Ipv4Address{0x0a000000U + i}), Route{.med = i}});
+    }
+    for (const auto& send : all<Send>(feed(RoutesChanged{many}))) octets += send.bytes.size();
+    // While it does not read, everything is taken back: nothing is sent but what still has room.
+    for (auto& change : many) change.route.reset();
+    for (const auto& send : all<Send>(feed(RoutesChanged{many}))) octets += send.bytes.size();
+    EXPECT_LE(octets, Peer::send_window);
+    std::size_t announced = 0;
+    for (const auto& message : sent(feed(Written{ConnectionId{1}, 1U << 30U}))) {
+        announced += std::get<Update>(message).nlri.size();
+    }
+    EXPECT_EQ(announced, 0U);
+}
+
+// RFC 9003, and product rule 7: withdraw, then Cease, then close.
+TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    take_all();
+    const auto stopped = feed(Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
+    ASSERT_EQ(sent(stopped).size(), 2U);
+    EXPECT_EQ(std::get<Update>(sent(stopped)[0]).withdrawn, (std::vector{prefix("203.0.113.10/32")}));
+    const auto notification = std::get<Notification>(sent(stopped)[1]);
+    EXPECT_EQ(notification.code, 6);
+    EXPECT_EQ(notification.subcode, 2);
+    EXPECT_EQ(notification.data,
+              (std::vector<std::uint8_t>{11, 'm', 'a', 'i', 'n', 't', 'e', 'n', 'a', 'n', 'c', 'e'}));
+    ASSERT_GE(stopped.size(), 4U);
+    EXPECT_TRUE(std::holds_alternative<Send>(stopped[0]));
+    EXPECT_TRUE(std::holds_alternative<Send>(stopped[1]));
+    EXPECT_EQ(stopped[2], Action{CloseConnection{ConnectionId{1}}});
+    EXPECT_TRUE(std::holds_alternative<SessionDown>(stopped[3]));
+    EXPECT_EQ(peer.state(), State::Idle);
+    EXPECT_EQ(peer.deadline(), std::nullopt);
+}
+
+TEST_F(PeerTest, RoutesComeBackWithTheNextSession) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(Stop{});
+    (void)feed(Start{});
+    (void)open(2, 2);
+    (void)receive(2, router_open());
+    const auto up = receive(2, Keepalive{});
+    ASSERT_EQ(sent(up).size(), 1U);
+    EXPECT_EQ(std::get<Update>(sent(up)[0]).nlri, (std::vector{prefix("203.0.113.10/32")}));
+}
+
+// RFC 4271 §6.5: negative. Any KEEPALIVE or UPDATE within the hold time counts, up to its last moment.
+TEST_F(PeerTest, AWordWithinTheHoldTimeHoldsTheSession) {
+    establish();
+    now = t0 + 9s - 1ms;
+    EXPECT_THAT(all<SessionDown>(feed(TimerExpired{})), IsEmpty());
+    (void)receive(1, end_of_rib(ipv4_unicast));
+    now += 9s - 1ms;
+    EXPECT_THAT(all<SessionDown>(feed(TimerExpired{})), IsEmpty());
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 4271 §6.4: positive. What cannot be answered is noticed here, with code, subcode and data.
+TEST_F(PeerTest, ANotificationThatNoRegistryKnowsIsKeptForTheOperator) {
+    establish();
+    const auto ended = receive(1, Notification{99, 7, {0x0a, 0x0b}});
+    EXPECT_THAT(sent(ended), IsEmpty());
+    EXPECT_EQ(all<CloseConnection>(ended).size(), 1U);
+    EXPECT_EQ(describe(*peer.status().last_error), "received code 99 subcode 7 data 0a0b");
+}
+
+// RFC 4271 §6.5: positive.
+TEST_F(PeerTest, SilenceForTheHoldTimeEndsTheSession) {
+    establish();
+    now = t0 + 9s;
+    const auto expired = feed(TimerExpired{});
+    EXPECT_EQ(sent(expired).back(), Message{hold_timer_expired()});
+    EXPECT_EQ(all<SessionDown>(expired)[0].reason.kind, Reason::Kind::HoldTimerExpired);
+    EXPECT_EQ(peer.state(), State::Idle);
+}
+
+TEST_F(PeerTest, ErrorsBackOffExponentially) {
+    (void)feed(Start{});
+    const std::vector<std::pair<Duration, Duration>> bounds{
+        {750ms, 1s}, {1500ms, 2s}, {3s, 4s}, {6s, 8s}, {12s, 16s}, {24s, 32s}, {48s, 64s}, {90s, 120s}, {90s, 120s}};
+    std::uint64_t attempt = 0;
+    for (const auto& [low, high] : bounds) {
+        ++attempt;
+        (void)open(attempt, attempt);
+        (void)receive(attempt, router_open("10.0.0.1", Asn{64999}));
+        ASSERT_EQ(peer.state(), State::Idle);
+        EXPECT_GE(*peer.deadline() - now, low);
+        EXPECT_LE(*peer.deadline() - now, high);
+        now = *peer.deadline();
+        (void)feed(TimerExpired{});
+        ASSERT_EQ(peer.state(), State::Connect);
+    }
+}
+
+// RFC 2918 §4: positive.
+// RFC 2918 §4: negative; a family that was not agreed on, or that we have nothing of.
+// RFC 7313 §5: positive; a subtype that we do not know is ignored, and the session goes on.
+TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    take_all();
+    const auto refreshed = sent(receive(1, RouteRefresh{.family = ipv4_unicast}));
+    ASSERT_EQ(refreshed.size(), 1U);
+    EXPECT_EQ(std::get<Update>(refreshed[0]).nlri, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv6_unicast})), IsEmpty());
+    EXPECT_THAT(sent(receive(1, RouteRefresh{.family = {25, 70}})), IsEmpty());
+    EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv4_unicast, .subtype = 3})), IsEmpty());
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+TEST_F(PeerTest, Ipv6RouteOverAnIpv4SessionNeedsAConfiguredNextHop) {
+    establish();
+    EXPECT_THAT(sent(feed(RoutesChanged{{{prefix("2001:db8::10/128"), Route{}}}})), IsEmpty());
+    EXPECT_EQ(peer.status().routes_withheld, (std::map<Withheld, std::size_t>{{Withheld::NoNextHop, 1}}));
+
+    auto config = config_of_node();
+    config.next_hop6 = *net::Ipv6Address::parse("2001:db8::11");
+    const auto changed = feed(ConfigChanged{config});  // The session goes on.
+    ASSERT_EQ(sent(changed).size(), 1U);
+    const auto update = std::get<Update>(sent(changed)[0]);
+    ASSERT_TRUE(update.mp_reach);
+    EXPECT_EQ(update.mp_reach->nlri, (std::vector{prefix("2001:db8::10/128")}));
+    EXPECT_EQ(update.mp_reach->next_hop, address("2001:db8::11"));
+    EXPECT_THAT(peer.status().routes_withheld, IsEmpty());
+}
+
+TEST_F(PeerTest, AnotherNextHopIsAnnouncedWithoutAReset) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    auto config = config_of_node();
+    config.next_hop = ipv4("10.0.0.99");
+    const auto changed = feed(ConfigChanged{config});
+    ASSERT_EQ(sent(changed).size(), 1U);
+    EXPECT_EQ(std::get<Update>(sent(changed)[0]).attributes.next_hop, address("10.0.0.99"));
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+TEST_F(PeerTest, AnotherPasswordResetsTheSession) {
+    establish();
+    auto config = config_of_node();
+    config.password = Password{"secret"};
+    const auto changed = feed(ConfigChanged{config});
+    EXPECT_THAT(sent(changed), ElementsAre(Message{cease(CeaseSubcode::OtherConfigurationChange)}));
+    EXPECT_EQ(all<SessionDown>(changed).size(), 1U);
+    EXPECT_EQ(all<OpenConnection>(changed).size(), 1U);
+    EXPECT_EQ(describe(Event{ConfigChanged{config}}).find("secret"), std::string::npos);
+}
+
+// RFC 4271 §5.1.5: positive; to internal peers always.
+// RFC 4271 §5.1.2: negative; a route of our own has an empty AS_PATH among them, prepends or not.
+TEST_F(PeerTest, InternalPeerGetsLocalPrefAndAnEmptyPath) {
+    auto config = config_of_node();
+    config.peer_as = InternalAs{};
+    peer = Peer{config, random};
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, router_open("10.0.0.1", Asn{65010}));
+    (void)receive(1, Keepalive{});
+    const auto changed = feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{.prepend = 2}}}});
+    DecodeContext internal;
+    internal.ibgp = true;
+    const auto decoded = messages(all<Send>(changed).at(0).bytes, internal);
+    const auto& update = std::get<Update>(decoded.at(0));
+    EXPECT_EQ(update.attributes.local_pref, 100U);
+    EXPECT_EQ(update.attributes.as_path, AsPath{});
+}
+
+TEST_F(PeerTest, WhatThePeerAnnouncesIsHandedOnAndNotKept) {
+    establish();
+    Update update;
+    update.attributes.as_path = AsPath::sequence({Asn{65000}});
+    update.attributes.next_hop = address("10.0.0.1");
+    update.nlri = {prefix("0.0.0.0/0")};
+    const auto received = receive(1, update);
+    ASSERT_EQ(all<RoutesReceived>(received).size(), 1U);
+    EXPECT_EQ(all<RoutesReceived>(received)[0].update.nlri, (std::vector{prefix("0.0.0.0/0")}));
+    EXPECT_EQ(peer.status().counters.updates_in, 1U);
+}
+
+TEST_F(PeerTest, GarbageInsteadOfAHeaderIsAnsweredAndClosed) {
+    establish();
+    const auto refused = feed(Received{ConnectionId{1}, std::vector<std::uint8_t>(19, 0x55)});
+    EXPECT_EQ(std::get<Notification>(sent(refused).at(0)).code, 1);
+    EXPECT_EQ(std::get<Notification>(sent(refused).at(0)).subcode, 1);  // Connection Not Synchronized.
+    EXPECT_EQ(all<CloseConnection>(refused).size(), 1U);
+}
+
+// ---- Two peers and a wire between them ------------------------------------------------------------------
+
+/// Carries out the actions of both ends over connections in memory; what one sends, the other receives in
+/// pieces of a few octets.
+class Wire {
+public:
+    Wire(Peer& a, Peer& b) : ends_{&a, &b} {}
+
+    void feed(std::size_t end, const Event& event) {
+        events_.emplace_back(end, event);
+        run();
+    }
+
+    void run() {
+        while (!events_.empty()) {
+            auto [end, event] = std::move(events_.front());
+            events_.pop_front();
+            if (end == 0) transcript.event(now, describe(event));
+            for (auto& action : ends_[end]->handle(event, now)) {
+                if (end == 0) transcript.action(describe(action));
+                std::visit([&](auto& a) { perform(end, a); }, action);
+            }
+        }
+    }
+
+    void advance(Duration duration) {
+        const auto until = now + duration;
+        while (true) {
+            std::optional<TimePoint> next;
+            for (const auto* end : ends_) {
+                if (end->deadline() && (!next || *end->deadline() < *next)) next = end->deadline();
+            }
+            if (!next || *next > until) break;
+            now = std::max(now, *next);
+            for (std::size_t end : {0U, 1U}) events_.emplace_back(end, TimerExpired{});
+            run();
+        }
+        now = until;
+    }
+
+    TimePoint now = t0;
+    testing::Transcript transcript{t0};             ///< of the first end
+    std::size_t piece = 7;                          ///< octets that arrive at a time
+    std::map<net::Prefix, PathAttributes> seen[2];  ///< what each end has been told
+    std::size_t duplicates = 0;
+    std::set<AddressFamily> ended[2];
+
+private:
+    void perform(std::size_t end, const OpenConnection& action) {
+        const ConnectionId here{++last_id_};
+        const ConnectionId there{++last_id_};
+        link_[here] = {1 - end, there};
+        link_[there] = {end, here};
+        const net::Endpoint local{ends_[1 - end]->config().address, 40000};
+        const net::Endpoint remote{ends_[end]->config().address, 179};
+        events_.emplace_back(1 - end, ConnectionOpened{there, {}, remote, local});
+        events_.emplace_back(end, ConnectionOpened{here, action.attempt, local, remote});
+    }
+    void perform(std::size_t, const AbortOpen&) {}
+    void perform(std::size_t end, const Send& action) {
+        written_[action.connection] += action.bytes.size();
+        events_.emplace_back(end, Written{action.connection, written_[action.connection]});
+        const auto link = link_.find(action.connection);
+        if (link == link_.end()) return;
+        for (std::size_t at = 0; at < action.bytes.size(); at += piece) {
+            const auto last = std::min(at + piece, action.bytes.size());
+            events_.emplace_back(link->second.first,
+                                 Received{link->second.second,
+                                          {action.bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                                           action.bytes.begin() + static_cast<std::ptrdiff_t>(last)}});
+        }
+    }
+    void perform(std::size_t, const CloseConnection& action) {
+        const auto link = link_.find(action.connection);
+        if (link == link_.end()) return;
+        events_.emplace_back(link->second.first, ConnectionClosed{link->second.second, "closed by peer"});
+        link_.erase(link->second.second);
+        link_.erase(action.connection);
+    }
+    void perform(std::size_t end, const SessionUp&) { seen[end].clear(); }
+    void perform(std::size_t end, const SessionDown&) { seen[end].clear(); }
+    void perform(std::size_t, const RoutesSent&) {}
+    void perform(std::size_t, const StateChanged&) {}
+    void perform(std::size_t end, const RoutesReceived& action) {
+        const auto& update = action.update;
+        EXPECT_THAT(update.errors, IsEmpty());
+        if (const auto family = end_of_rib_family(update)) {
+            duplicates += ended[end].insert(*family).second ? 0U : 1U;
+            return;
+        }
+        const auto announce = [&](const std::vector<net::Prefix>& prefixes) {
+            for (const auto& p : prefixes) {
+                const auto [known, added] = seen[end].try_emplace(p, update.attributes);
+                if (!added && known->second == update.attributes) ++duplicates;
+                known->second = update.attributes;
+            }
+        };
+        const auto withdraw = [&](const std::vector<net::Prefix>& prefixes) {
+            for (const auto& p : prefixes) duplicates += seen[end].erase(p) == 1 ? 0U : 1U;
+        };
+        withdraw(update.withdrawn);
+        if (update.mp_unreach) withdraw(update.mp_unreach->withdrawn);
+        announce(update.nlri);
+        if (update.mp_reach) announce(update.mp_reach->nlri);
+    }
+
+    Peer* ends_[2];
+    std::deque<std::pair<std::size_t, Event>> events_;
+    std::map<ConnectionId, std::pair<std::size_t, ConnectionId>> link_;
+    std::map<ConnectionId, std::uint64_t> written_;
+    std::uint64_t last_id_ = 0;
+};
+
+TEST(TwoPeers, ActiveAndPassiveExchangeRoutesAndPart) {
+    Random random{7};
+    auto router_config = config_of_router();
+    router_config.passive = true;
+    auto node_config = config_of_node();
+    node_config.next_hop6 = *net::Ipv6Address::parse("2001:db8::11");
+    Peer node{node_config, random};
+    Peer router{router_config, random};
+    Wire wire{node, router};
+    wire.feed(1, Start{});
+    wire.feed(0, Start{});
+    ASSERT_EQ(node.state(), State::Established);
+    ASSERT_EQ(router.state(), State::Established);
+
+    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"),
+                                 Route{.communities = {Community{65010, 100}}, .med = 50, .prepend = 1}},
+                                {prefix("2001:db8:1::10/128"), Route{}}}});
+    wire.feed(0, InitialRoutesComplete{});
+    ASSERT_EQ(wire.seen[1].size(), 2U);
+    const auto& v4 = wire.seen[1].at(prefix("203.0.113.10/32"));
+    EXPECT_EQ(v4.as_path, AsPath::sequence({Asn{65010}, Asn{65010}}));
+    EXPECT_EQ(v4.communities, (std::set{Community{65010, 100}}));
+    EXPECT_EQ(wire.ended[1].size(), 2U);
+
+    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), std::nullopt}}});
+    EXPECT_EQ(wire.seen[1].size(), 1U);
+
+    wire.advance(60s);  // KEEPALIVEs hold it.
+    EXPECT_EQ(node.status().counters.sessions, 1U);
+    EXPECT_EQ(node.state(), State::Established);
+
+    wire.feed(0, Stop{CeaseSubcode::AdministrativeShutdown, "bye"});
+    EXPECT_EQ(router.status().last_error->notification->shutdown_communication(), "bye");
+    EXPECT_EQ(wire.duplicates, 0U);
+}
+
+TEST(TwoPeers, BothActiveEndWithOneSession) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        Random random{seed};
+        Peer node{config_of_node(), random};
+        Peer router{config_of_router(), random};
+        Wire wire{node, router};
+        wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+        wire.feed(seed % 2, Start{});
+        wire.feed(1 - seed % 2, Start{});
+        wire.advance(20s);
+        ASSERT_EQ(node.state(), State::Established) << seed;
+        ASSERT_EQ(router.state(), State::Established) << seed;
+        ASSERT_EQ(wire.seen[1].size(), 1U) << seed;
+        ASSERT_EQ(wire.duplicates, 0U) << seed;
+    }
+}
+
+// The life of a session in one piece, as a person reads it.
+TEST(TwoPeers, TranscriptOfASession) {
+    Random random{7};
+    auto router_config = config_of_router();
+    router_config.passive = true;
+    Peer node{config_of_node(), random};
+    Peer router{router_config, random};
+    Wire wire{node, router};
+    wire.piece = 4096;
+    wire.feed(1, Start{});
+    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), Route{.med = 50}}}});
+    wire.feed(0, Start{});
+    wire.feed(0, InitialRoutesComplete{});
+    wire.advance(3s);
+    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), std::nullopt}}});
+    wire.feed(1, Stop{CeaseSubcode::AdministrativeReset, "new software"});
+    wire.feed(1, Start{});
+    wire.advance(2s);
+    wire.feed(0, Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
+    EXPECT_EQ(wire.transcript.text(), wire.transcript.expected("bgp/session.txt"));
+}
+
+}  // namespace
+}  // namespace anyvip::bgp

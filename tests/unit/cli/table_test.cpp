@@ -1,0 +1,177 @@
+#include "cli/table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace anyvip::cli {
+namespace {
+
+boost::json::object status(const std::string& json) {
+    return boost::json::parse(json).as_object();
+}
+
+TEST(Table, ColumnsAreAsWideAsWhatIsInThem) {
+    Table table{{"A", "LONG", "LAST"}};
+    table.add({{"one"}, {"x"}, {"end"}});
+    table.add({{"1"}, {"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"}, {"end"}});
+    EXPECT_EQ(table.render({}),
+              "A    LONG   LAST\n"
+              "one  x      end\n"
+              "1    \xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9  end\n");
+}
+
+TEST(Table, TheLastColumnGoesOnBelowItself) {
+    Table table{{"A", "WHY"}};
+    table.add({{"x"}, {"twelve chars and then some more words here"}});
+    table.add({{"y"}, {"abcdefghijklmnopqrstuvwxyz"}});
+    EXPECT_EQ(table.render({.width = 23, .colour = false}),
+              "A  WHY\n"
+              "x  twelve chars and\n"
+              "   then some more words\n"
+              "   here\n"
+              "y  abcdefghijklmnopqrst\n"
+              "   uvwxyz\n");
+}
+
+TEST(Table, ColourIsForTerminalsAndDoesNotCountAsWidth) {
+    Table table{{"A", "B"}};
+    table.add({{"up", Tone::Good}, {"x", Tone::Bad}});
+    EXPECT_EQ(table.render({.width = 80, .colour = true}),
+              "\033[1mA\033[0m   \033[1mB\033[0m\n"
+              "\033[32mup\033[0m  \033[31mx\033[0m\n");
+}
+
+TEST(Table, ControlCharactersDoNotReachTheTerminal) {
+    Table table{{"A"}};
+    table.add(
+        {{"a\033[2Jb\nc\x7f\xc2\x9b"
+          "d"}});
+    EXPECT_EQ(table.render({}), "A\na?[2Jb?c??d\n");
+}
+
+TEST(Table, WithoutRowsThereIsNothing) {
+    EXPECT_EQ(Table{{"A"}}.render({}), "");
+}
+
+TEST(Tables, AVipShowsItsVerdictAndTheKernelsRefusal) {
+    EXPECT_EQ(vip_table(status(R"({"vips":[
+        {"name":"www","address":"203.0.113.10/32","announce":"bgp","state":"Announced",
+         "verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":0},"kernel_error":null},
+        {"name":"api","address":"203.0.113.11/32","announce":"bgp","state":"Ready",
+         "verdict":{"eligible":false,"reason":"check_failed","detail":"nginx: exit code 1","priority_adjustment":0},
+         "kernel_error":"add address: Operation not permitted"},
+        {"name":"office","address":"10.1.0.100/24","announce":"vrrp","state":"Ready",
+         "verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":-20},"kernel_error":null}]})"),
+                        {}),
+              "VIP     ADDRESS          ANNOUNCE  STATE      VERDICT\n"
+              "www     203.0.113.10/32  bgp       Announced  eligible\n"
+              "api     203.0.113.11/32  bgp       Ready      check failed: nginx: exit code 1;\n"
+              "                                              kernel: add address: Operation not\n"
+              "                                              permitted\n"
+              "office  10.1.0.100/24    vrrp      Ready      eligible, priority -20\n");
+}
+
+TEST(Tables, APeerShowsItsRoutesAndItsLastError) {
+    EXPECT_EQ(peer_table(status(R"({"peers":[
+        {"name":"tor-a","address":"10.0.0.1","asn":65000,"configured_asn":"external","state":"Established",
+         "since":7380.5,"local":"10.0.0.11:40001","routes_wanted":2,"routes_announced":1,
+         "routes_withheld":{"no_next_hop":1},
+         "last_error":null,"last_error_age":null},
+        {"name":"tor-b","address":"10.0.0.2","asn":null,"configured_asn":65001,"state":"Active","since":3.25,
+         "local":null,"routes_wanted":2,"routes_announced":0,"routes_withheld":{},
+         "last_error":"hold timer expired","last_error_age":61}]})"),
+                         {}),
+              "PEER   ADDRESS   AS     STATE        FOR    ROUTES  REMARKS\n"
+              "tor-a  10.0.0.1  65000  Established  2h 3m  1/2     from 10.0.0.11:40001; 1\n"
+              "                                                    withheld: no next hop\n"
+              "tor-b  10.0.0.2  65001  Active       3.2s   0/2     hold timer expired (1m 1s\n"
+              "                                                    ago)\n");
+}
+
+TEST(Tables, AVirtualRouterShowsWhoIsActive) {
+    EXPECT_EQ(router_table(status(R"({"virtual_routers":[
+        {"name":"office","interface":"eth1","vrid":51,"family":"ipv4","state":"Backup","reason":"started",
+         "serving":false,"priority":100,"active_router":"10.1.0.2","verdict":{"eligible":true}},
+        {"name":"lab","interface":"eth1","vrid":52,"family":"ipv6","state":"Active","serving":false,
+         "reason":"Active_Down_Timer expired","priority":null,"active_router":null,"verdict":{"eligible":true}}]})"),
+                           {.width = 100, .colour = false}),
+              "VIRTUAL ROUTER  INTERFACE  VRID  FAMILY  STATE   PRIO  REASON\n"
+              "office          eth1       51    ipv4    Backup  100   started; Active is 10.1.0.2\n"
+              "lab             eth1       52    ipv6    Active  -     Active_Down_Timer expired; addresses not\n"
+              "                                                       confirmed yet\n");
+}
+
+TEST(Tables, AVirtualServerHasItsRealServersBelowIt) {
+    EXPECT_EQ(server_table(status(R"({"virtual_servers":[
+        {"name":"www-https","vip":"www","address":"203.0.113.10","port":443,"protocol":"tcp","scheduler":"mh",
+         "forwarding":"dr","quorum":1,"healthy":1,"configured":2,"real_servers":[
+          {"address":"10.0.1.21:443","weight":1,"state":"up","detail":""},
+          {"address":"10.0.1.22:443","weight":1,"state":"down","detail":"connection refused"}]},
+        {"name":"six","vip":"six","address":"2001:db8::10","port":80,"protocol":"tcp","scheduler":"wlc",
+         "forwarding":"nat","quorum":1,"healthy":0,"configured":0,"real_servers":[]}]})"),
+                           {.width = 100, .colour = false}),
+              "SERVER     ADDRESS                WEIGHT  STATE  DETAIL\n"
+              "www-https  203.0.113.10:443 tcp           1/2    mh dr, quorum 1, VIP www\n"
+              "           10.0.1.21:443          1       up\n"
+              "           10.0.1.22:443          1       down   connection refused\n"
+              "six        [2001:db8::10]:80 tcp          0/0    wlc nat, quorum 1, VIP six\n");
+}
+
+TEST(Tables, ACheckShowsItsNewestTenResults) {
+    EXPECT_EQ(check_table(status(R"({"checks":[
+        {"name":"nginx","state":"down","since":12.5,"last_duration_ms":35.2,"detail":"exit code 1","history":[
+          {"result":"success"},{"result":"success"},{"result":"success"},{"result":"success"},{"result":"success"},
+          {"result":"success"},{"result":"success"},{"result":"could_not_run"},{"result":"failure"},
+          {"result":"failure"},{"result":"failure"}]},
+        {"name":"new","state":"unknown","since":null,"last_duration_ms":null,"detail":"","history":[]}]
+})"),
+                          {}),
+              "CHECK  STATE    FOR  TOOK  HISTORY     DETAIL\n"
+              "nginx  down     12s  35ms  ++++++?---  exit code 1\n"
+              "new    unknown  -    -\n");
+}
+
+TEST(Tables, WhatADaemonOfAnotherAgeDoesNotSayIsADash) {
+    EXPECT_EQ(vip_table(status(R"({"vips":[{"name":"www"},17]})"), {}),
+              "VIP  ADDRESS  ANNOUNCE  STATE  VERDICT\n"
+              "www  -        -         -      -\n");
+    EXPECT_EQ(overview(status("{}"), {}), "node -, anyvipd -, up -\n");
+    EXPECT_EQ(check_table(status(R"({"checks":7})"), {}), "");
+}
+
+TEST(Tables, TheOverviewHasTheNodeAndTheTablesThatHaveRows) {
+    EXPECT_EQ(overview(status(R"({"node":"lb1","version":"0.1.0","uptime":273600.0,"stopping":false,"drained":true,
+        "bgp":{"asn":65010,"router_id":"10.0.0.11"},"vips":[],"peers":[],"virtual_routers":[],"virtual_servers":[],
+        "checks":[{"name":"nginx","state":"up","since":1,"last_duration_ms":2,"detail":"ok","history":[]}]})"),
+                       {}),
+              "node lb1, anyvipd 0.1.0, up 3d 4h, AS 65010, router id 10.0.0.11, drained\n"
+              "\n"
+              "CHECK  STATE  FOR   TOOK  HISTORY  DETAIL\n"
+              "nginx  up     1.0s  2ms            ok\n");
+}
+
+TEST(Tables, ANodeIsHealthyWhenEveryVipIsEligibleAndInTheKernel) {
+    EXPECT_TRUE(is_healthy(status(R"({"vips":[]})")));
+    EXPECT_TRUE(is_healthy(status(R"({"vips":[{"verdict":{"eligible":true},"kernel_error":null}]})")));
+    EXPECT_FALSE(is_healthy(status(R"({"vips":[{"verdict":{"eligible":false},"kernel_error":null}]})")));
+    EXPECT_FALSE(is_healthy(status(R"({"vips":[{"verdict":{"eligible":true},"kernel_error":"no"}]})")));
+}
+
+TEST(Age, HasTwoUnitsAtMost) {
+    EXPECT_EQ(age(0), "0ms");
+    EXPECT_EQ(age(0.35), "350ms");
+    EXPECT_EQ(age(4.26), "4.2s");
+    EXPECT_EQ(age(59.9), "59s");
+    EXPECT_EQ(age(60), "1m");
+    EXPECT_EQ(age(200), "3m 20s");
+    EXPECT_EQ(age(18720), "5h 12m");
+    EXPECT_EQ(age(273600), "3d 4h");
+    EXPECT_EQ(age(-1), "0ms");
+}
+
+}  // namespace
+}  // namespace anyvip::cli

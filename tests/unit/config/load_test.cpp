@@ -1,0 +1,394 @@
+#include "anyvip/config/load.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace anyvip::config {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const fs::path source_dir{ANYVIP_SOURCE_DIR};
+
+std::string read(const fs::path& path) {
+    std::ifstream file{path};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+std::string describe_all(const std::vector<Error>& errors) {
+    std::string text;
+    for (const Error& error : errors) text += describe(error) + '\n';
+    return text;
+}
+
+Config parsed(const std::string& text, const Host& host = {.name = "lb1"}) {
+    auto config = parse(text, "t.toml", host);
+    if (config) return *std::move(config);
+    ADD_FAILURE() << describe_all(config.error());
+    return {};
+}
+
+std::string errors_of(const std::string& text, const Host& host = {.name = "lb1"}) {
+    const auto config = parse(text, "t.toml", host);
+    return config ? "" : describe_all(config.error());
+}
+
+const std::string one_peer = R"(
+[bgp]
+asn = 65010
+[[bgp.peer]]
+name = "tor-a"
+address = "10.0.0.1"
+asn = 65000
+)";
+
+const std::string one_vip = R"(
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+)";
+
+TEST(ConfigLoad, FifteenLinesAreAVipOverOnePeerWithOneCheck) {
+    const std::string text = read(source_dir / "conf/minimal.toml");
+    EXPECT_LE(std::ranges::count(text, '\n'), 15);
+    const Config config = parsed(text);
+    ASSERT_EQ(config.vips.size(), 1U);
+    EXPECT_EQ(config.vips[0].interface, net::InterfaceName{"lo"});
+    EXPECT_THAT(config.vips[0].bgp.peers, ElementsAre(PeerName{"tor-a"}));
+    EXPECT_THAT(config.vips[0].track, ElementsAre(Track{CheckName{"nginx"}, std::nullopt}));
+    EXPECT_EQ(config.checks[0].policy.timeout, 1s);
+}
+
+TEST(ConfigLoad, EveryFileInConfLoads) {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator{source_dir / "conf"}) {
+        if (entry.path().extension() != ".toml") continue;
+        ++files;
+        const auto config = load(entry.path());
+        EXPECT_TRUE(config) << describe_all(config ? std::vector<Error>{} : config.error());
+    }
+    EXPECT_GE(files, 4);
+}
+
+TEST(ConfigLoad, AnyvipTomlNamesEveryKey) {
+    const std::string text = read(source_dir / "conf/anyvip.toml");
+    const std::string printed = format(parsed(text));
+    std::string word;
+    for (std::size_t i = 0; i < printed.size(); ++i) {
+        const char c = printed[i];
+        if ((c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9')) {
+            word += c;
+            continue;
+        }
+        if (printed.compare(i, 3, " = ") == 0 && !word.empty()) {
+            EXPECT_THAT(text, AnyOf(HasSubstr(word + " = "), HasSubstr('.' + word + ']')))
+                << "conf/anyvip.toml does not show this key";
+        }
+        word.clear();
+    }
+}
+
+/// tests/config-errors/NAME.toml is a file with mistakes, NAME.errors what is said about it.
+/// ANYVIP_RECORD=1 rewrites the latter; the difference is reviewed like code.
+TEST(ConfigLoad, SaysAboutEachBrokenFileWhatItsErrorsFileSays) {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator{source_dir / "tests/config-errors"}) {
+        if (entry.path().extension() != ".toml") continue;
+        ++files;
+        const auto config = parse(read(entry.path()), entry.path().filename().string(), {.name = "lb1"});
+        const std::string said = config ? "" : describe_all(config.error());
+        fs::path expected = entry.path();
+        expected.replace_extension(".errors");
+        if (std::getenv("ANYVIP_RECORD") != nullptr) std::ofstream{expected} << said;
+        EXPECT_EQ(said, read(expected)) << entry.path();
+        EXPECT_NE(said, "") << entry.path();
+    }
+    EXPECT_GE(files, 8);
+}
+
+TEST(ConfigLoad, WhatIsPrintedReadsAsTheSameConfig) {
+    for (const auto& entry : fs::directory_iterator{source_dir / "conf"}) {
+        if (entry.path().extension() != ".toml") continue;
+        const Config config = parsed(read(entry.path()));
+        EXPECT_EQ(parsed(format(config), {}), config) << format(config);
+    }
+}
+
+TEST(ConfigLoad, PrintsTheDefaultsThatWereFilledIn) {
+    const std::string printed = format(parsed(one_peer + one_vip));
+    EXPECT_THAT(printed, HasSubstr("name = \"lb1\"\n"));
+    EXPECT_THAT(printed, HasSubstr("hold_time = \"9s\"\n"));
+    EXPECT_THAT(printed, HasSubstr("families = [\"ipv4\"]\n"));
+    EXPECT_THAT(printed, HasSubstr("peers = [\"tor-a\"]"));
+    EXPECT_THAT(printed, HasSubstr("  # derived\n"));
+}
+
+TEST(ConfigLoad, ErrorsComeInTheOrderOfTheFile) {
+    const std::string errors = errors_of("[node]\nzz = 1\nname = 5\n[bgp]\nasn = 0\nport = \"x\"\n");
+    EXPECT_EQ(errors,
+              "t.toml:2:1: error: unknown key \"zz\" in node\n"
+              "t.toml:3:8: error: expected a string, found the integer 5\n"
+              "t.toml:5:7: error: AS 0 is reserved and cannot be a speaker's\n"
+              "t.toml:6:8: error: expected an integer from 1 to 65535, found \"x\"\n");
+}
+
+TEST(ConfigLoad, ColumnsCountCodePoints) {
+    // The e-acute is one code point and two octets; "zz" begins at the 16th character.
+    EXPECT_THAT(errors_of("node = { n = \"\u00e9\", zz = 1 }"), HasSubstr("t.toml:1:19: error: unknown key \"zz\""));
+}
+
+TEST(ConfigLoad, ASyntaxErrorIsOneError) {
+    const auto config = parse("[node\nname = 1", "t.toml");
+    ASSERT_FALSE(config);
+    ASSERT_EQ(config.error().size(), 1U);
+    EXPECT_EQ(config.error()[0].line, 1U);
+}
+
+TEST(ConfigLoad, AsdotIsAFourOctetAs) {
+    // 65000 * 65536 + 10.
+    EXPECT_EQ(parsed("[bgp]\nasn = \"65000.10\"").bgp->asn, Asn{4259840010U});
+    EXPECT_THAT(errors_of("[bgp]\nasn = \"65000.65536\""), HasSubstr("expected an AS number"));
+}
+
+TEST(ConfigLoad, InternalPeersAreOfOurAsAndMayBeFarAway) {
+    const Config config =
+        parsed("[bgp]\nasn = 65010\n[[bgp.peer]]\nname=\"a\"\naddress=\"10.0.0.1\"\nasn=\"internal\"\n");
+    const Peer& peer = config.bgp->peers[0];
+    EXPECT_EQ(peer.asn, Asn{65010});
+    EXPECT_EQ(peer.multihop, 255);
+    EXPECT_EQ(peer.hold_time, 30s);
+}
+
+TEST(ConfigLoad, ExternalPeersHaveAnyAs) {
+    const Config config =
+        parsed("[bgp]\nasn = 65010\n[[bgp.peer]]\nname=\"a\"\naddress=\"10.0.0.1\"\nasn=\"external\"\n");
+    EXPECT_EQ(config.bgp->peers[0].asn, std::nullopt);
+    EXPECT_EQ(config.bgp->peers[0].multihop, 1);
+    EXPECT_EQ(config.bgp->peers[0].hold_time, 9s);
+}
+
+TEST(ConfigLoad, APassivePeerMakesTheSpeakerListen) {
+    EXPECT_THAT(parsed(one_peer).bgp->listen, IsEmpty());
+    EXPECT_THAT(parsed(one_peer + "passive = true\n").bgp->listen, ElementsAre(net::IpAddress{net::Ipv4Address{}}));
+}
+
+TEST(ConfigLoad, RouterIdIsTheSourceOfAPeerBeforeWhatTheHostSays) {
+    Host host{.name = "lb1"};
+    host.source_towards = [](const net::IpAddress&) { return net::Ipv4Address::parse("10.0.0.99"); };
+    EXPECT_EQ(parsed(one_peer + "source = \"10.0.0.11\"\n", host).bgp->router_id.address.to_string(), "10.0.0.11");
+    const Config derived = parsed(one_peer, host);
+    EXPECT_EQ(derived.bgp->router_id.address.to_string(), "10.0.0.99");
+    EXPECT_TRUE(derived.bgp->router_id.derived);
+}
+
+TEST(ConfigLoad, RouterIdIsNeverAVip) {
+    Host host{.name = "lb1"};
+    host.source_towards = [](const net::IpAddress&) { return net::Ipv4Address::parse("203.0.113.10"); };
+    const auto router_id = parsed(one_peer + one_vip, host).bgp->router_id;
+    EXPECT_NE(router_id.address.to_string(), "203.0.113.10");
+    EXPECT_FALSE(router_id.address.is_unspecified());
+}
+
+TEST(ConfigLoad, AReloadKeepsADerivedRouterIdAndTakesAWrittenOne) {
+    Config running = parsed(one_peer);
+    running.bgp->router_id.address = *net::Ipv4Address::parse("10.9.9.9");
+    Config next = parsed(one_peer);
+    keep_derived(next, running);
+    EXPECT_EQ(next.bgp->router_id.address.to_string(), "10.9.9.9");
+    Config written = parsed("[bgp]\nasn = 65010\nrouter_id = \"10.0.0.5\"\n");
+    keep_derived(written, running);
+    EXPECT_EQ(written.bgp->router_id.address.to_string(), "10.0.0.5");
+}
+
+TEST(ConfigLoad, AVipGoesToThePeersThatCarryItsFamily) {
+    const Config config = parsed(one_peer + R"(
+[[bgp.peer]]
+name = "both"
+address = "10.0.0.2"
+asn = 65000
+next_hop6 = "2001:db8::11"
+[[vip]]
+name = "six"
+address = "2001:db8:1::1"
+announce = "bgp"
+)" + one_vip);
+    EXPECT_THAT(config.vips[0].bgp.peers, ElementsAre(PeerName{"both"}));
+    EXPECT_THAT(config.vips[1].bgp.peers, ElementsAre(PeerName{"both"}, PeerName{"tor-a"}));
+}
+
+TEST(ConfigLoad, AVirtualRouterHasTheFamilyOfItsVips) {
+    const Config config = parsed(R"(
+[[virtual_router]]
+name = "six"
+interface = "eth1"
+vrid = 1
+[[vip]]
+name = "v"
+address = "2001:db8::1/64"
+announce = "vrrp"
+virtual_router = "six"
+)");
+    EXPECT_EQ(config.virtual_routers[0].family, net::Family::Ipv6);
+    EXPECT_EQ(config.vips[0].interface, net::InterfaceName{"eth1"});
+    EXPECT_EQ(config.vips[0].address.length(), 64);
+}
+
+TEST(ConfigLoad, AHybridVipTracksTheSessionUnlessToldOtherwise) {
+    const std::string hybrid = one_peer + R"(
+[[virtual_router]]
+name = "r"
+interface = "eth1"
+vrid = 1
+[[vip]]
+name = "v"
+address = "192.0.2.1"
+announce = ["vrrp", "bgp"]
+virtual_router = "r"
+)";
+    EXPECT_TRUE(parsed(hybrid).vips[0].track_bgp_session);
+    EXPECT_FALSE(parsed(hybrid + "track_bgp_session = false\n").vips[0].track_bgp_session);
+    EXPECT_FALSE(parsed(one_peer + one_vip).vips[0].track_bgp_session);
+}
+
+TEST(ConfigLoad, EachRealServerHasACheckOfItsOwn) {
+    const Config config = parsed(one_peer + one_vip + R"(
+[[virtual_server]]
+name = "web"
+vip = "www"
+port = 80
+forwarding = "nat"
+check = { http = { path = "/up", port = 8081 } }
+[[virtual_server.real_server]]
+address = "10.1.0.1"
+port = 8080
+)");
+    const auto checks = effective_checks(config);
+    ASSERT_EQ(checks.size(), 1U);
+    EXPECT_EQ(checks[0].name, CheckName{"web/10.1.0.1:8080"});
+    const auto& probe = std::get<health::HttpProbe>(checks[0].probe);
+    EXPECT_EQ(probe.target.to_string(), "10.1.0.1:8081");
+    EXPECT_EQ(probe.path, "/up");
+    EXPECT_EQ(id_of(config, config.virtual_servers[0]).address.to_string(), "203.0.113.10:80");
+}
+
+TEST(ConfigLoad, WordsOfLaterVersionsAreNotTakenForMistakes) {
+    EXPECT_EQ(errors_of(one_peer + "bfd = { interval = \"300ms\" }\n"),
+              "t.toml:8:1: error: \"bfd\" is not available yet in this version\n");
+    EXPECT_THAT(errors_of(one_peer + "bfdd = 1\n"), HasSubstr("unknown key \"bfdd\" in bgp.peer"));
+}
+
+class PasswordFile : public ::testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = (fs::temp_directory_path() / "anyvip-config-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+        std::ofstream{folder_ / "anyvip.toml"} << one_peer << "password_file = \"tor-a.key\"\n";
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    void write_key(const std::string& text, mode_t mode) {
+        std::ofstream{folder_ / "tor-a.key"} << text;
+        ASSERT_EQ(::chmod((folder_ / "tor-a.key").c_str(), mode), 0);
+    }
+    std::string message() {
+        const auto config = load(folder_ / "anyvip.toml");
+        return config ? "" : describe_all(config.error());
+    }
+
+    fs::path folder_;
+};
+
+TEST_F(PasswordFile, IsReadBesideTheConfigAndNeverPrinted) {
+    write_key("s3cret\n", 0600);
+    const auto config = load(folder_ / "anyvip.toml");
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->bgp->peers[0].password.reveal(), "s3cret");
+    EXPECT_THAT(format(*config), HasSubstr("password_file = \"tor-a.key\""));
+    EXPECT_THAT(format(*config), ::testing::Not(HasSubstr("s3cret")));
+}
+
+TEST_F(PasswordFile, ThatOthersCanReadIsAnErrorAtItsPlace) {
+    write_key("s3cret\n", 0644);
+    EXPECT_THAT(message(), HasSubstr("anyvip.toml:8:17: error: password file"));
+    EXPECT_THAT(message(), HasSubstr("everybody can read it"));
+}
+
+TEST_F(PasswordFile, ThatIsMissingEmptyOrTooLongIsAnError) {
+    EXPECT_THAT(message(), HasSubstr("cannot read it"));
+    write_key("\n", 0600);
+    EXPECT_THAT(message(), HasSubstr("it is empty"));
+    write_key(std::string(81, 'x'), 0600);
+    EXPECT_THAT(message(), HasSubstr("at most 80 octets"));
+}
+
+TEST(ConfigLoad, AFileThatCannotBeReadIsOneErrorWithoutPlace) {
+    const auto config = load("/nonexistent/anyvip.toml");
+    ASSERT_FALSE(config);
+    EXPECT_EQ(describe_all(config.error()),
+              "/nonexistent/anyvip.toml: error: cannot read it: No such file or directory\n");
+}
+
+TEST(ConfigWarnings, NatBehindSeveralAnnouncers) {
+    const std::string nat = one_peer + one_vip + R"(
+[[virtual_server]]
+name = "web"
+vip = "www"
+port = 80
+forwarding = "nat"
+check = { tcp = {} }
+[[virtual_server.real_server]]
+address = "10.1.0.1"
+)";
+    EXPECT_THAT(warnings(parsed(nat)), ElementsAre(HasSubstr("replies follow the real server's one gateway")));
+}
+
+TEST(ConfigWarnings, ABackupThatIsARealServerItself) {
+    const auto config = [](const std::string& program) {
+        return parsed(R"(
+[[virtual_router]]
+name = "r"
+interface = "eth1"
+vrid = 1
+source = "192.0.2.1"
+unicast_peers = ["192.0.2.2"]
+[[vip]]
+name = "v"
+address = "192.0.2.100"
+announce = "vrrp"
+virtual_router = "r"
+[[virtual_server]]
+name = "web"
+vip = "v"
+port = 80
+forwarding = "dr"
+check = { tcp = {} }
+program = ")" + program +
+                      R"("
+[[virtual_server.real_server]]
+address = "192.0.2.2"
+)");
+    };
+    EXPECT_THAT(warnings(config("always")), ElementsAre(HasSubstr("packets loop between the nodes")));
+    EXPECT_THAT(warnings(config("active")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace anyvip::config

@@ -1,0 +1,243 @@
+#include "control/json.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace anyvip::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint now{1000s};
+
+net::IpAddress ip(const char* text) {
+    return *net::IpAddress::parse(text);
+}
+
+daemon::Status empty() {
+    daemon::Status status;
+    status.node = "lb1";
+    status.now = now;
+    status.started_at = now - 12345ms;
+    return status;
+}
+
+/// The part of the JSON that begins with `"name":`, up to the list or end that follows.
+std::string member(const std::string& json, const std::string& from, const std::string& to) {
+    const auto begin = json.find(from);
+    const auto end = json.find(to, begin);
+    if (begin == std::string::npos || end == std::string::npos) return json;
+    return json.substr(begin, end - begin);
+}
+
+TEST(ControlJson, ANodeThatDoesNothingYetHasEveryListAndNoSpeaker) {
+    EXPECT_EQ(to_json(empty()), R"({"node":"lb1","version":")" ANYVIP_VERSION
+                                R"(","uptime":12.345,"stopping":false,"drained":false,"bgp":null,)"
+                                R"("vips":[],"peers":[],"virtual_routers":[],"virtual_servers":[],"checks":[]})");
+}
+
+TEST(ControlJson, TheAnswerWrapsTheStatus) {
+    EXPECT_TRUE(answer_status(empty()).starts_with(R"({"ok":true,"status":{"node":"lb1",)"));
+}
+
+TEST(ControlJson, ASpeakerHasItsAsnAsANumber) {
+    auto status = empty();
+    status.asn = config::Asn{4200000001};
+    status.router_id = config::RouterId{*net::Ipv4Address::parse("10.0.0.11"), true};
+    EXPECT_EQ(member(to_json(status), R"("bgp":)", R"(,"vips")"),
+              R"("bgp":{"asn":4200000001,"router_id":"10.0.0.11"})");
+}
+
+TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
+    auto status = empty();
+    daemon::VipStatus vip;
+    vip.config.name = VipName{"www"};
+    vip.config.address = *net::Prefix::parse("203.0.113.10/32");
+    vip.config.interface = net::InterfaceName{"lo"};
+    vip.config.announce = {.bgp = true, .vrrp = false};
+    vip.verdict = vip::Ineligible{vip::Reason::CheckFailed, "nginx: exit code 1"};
+    vip.state = vip::Lifecycle::State::Ready;
+    status.vips.push_back(vip);
+    vip.config.name = VipName{"office"};
+    vip.config.address = *net::Prefix::parse("2001:db8::10/64");
+    vip.config.interface = net::InterfaceName{"eth1"};
+    vip.config.announce = {.bgp = true, .vrrp = true};
+    vip.config.virtual_router = RouterName{"office"};
+    vip.verdict = vip::Eligible{-20};
+    vip.state = vip::Lifecycle::State::Announced;
+    vip.announced = true;
+    vip.kernel_error = "add address: \"x\"";
+    status.vips.push_back(vip);
+    EXPECT_EQ(
+        member(to_json(status), R"("vips":)", R"(,"peers")"),
+        R"("vips":[{"name":"www","address":"203.0.113.10/32","interface":"lo","announce":"bgp","virtual_router":null,)"
+        R"("verdict":{"eligible":false,"reason":"check_failed","detail":"nginx: exit code 1","priority_adjustment":0},)"
+        R"("state":"Ready","announced":false,"kernel_error":null},)"
+        R"({"name":"office","address":"2001:db8::10/64","interface":"eth1","announce":"vrrp+bgp",)"
+        R"("virtual_router":"office","verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":-20},)"
+        R"("state":"Announced","announced":true,"kernel_error":"add address: \"x\""}])");
+}
+
+TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor-a"}, .address = ip("10.0.0.1"), .peer_as = bgp::Asn{65000}, .status = {}};
+    auto& core = peer.status;
+    core.state = bgp::State::Established;
+    core.since = now - 90s;
+    core.started = true;
+    core.established = now - 90s;
+    core.local = net::Endpoint{ip("10.0.0.11"), 40001};
+    core.remote = net::Endpoint{ip("10.0.0.1"), 179};
+    core.negotiated.emplace();
+    core.negotiated->hold_time = 9s;
+    core.negotiated->peer_as = bgp::Asn{65000};
+    core.negotiated->peer_id = *net::Ipv4Address::parse("192.0.2.1");
+    core.negotiated->ipv4 = true;
+    core.routes_wanted = 3;
+    core.routes_announced = 2;
+    core.routes_withheld = {{bgp::Withheld::NoNextHop, 1}};
+    core.last_error = bgp::Reason{bgp::Reason::Kind::HoldTimerExpired, std::nullopt, ""};
+    core.last_error_at = now - 100500ms;
+    core.counters = {.messages_in = 1,
+                     .messages_out = 2,
+                     .updates_in = 3,
+                     .updates_out = 4,
+                     .sessions = 5,
+                     .connections_refused = 6};
+    status.peers.push_back(peer);
+    EXPECT_EQ(member(to_json(status), R"("peers":)", R"(,"virtual_routers")"),
+              R"("peers":[{"name":"tor-a","address":"10.0.0.1","asn":65000,"configured_asn":65000,)"
+              R"("state":"Established","started":true,"since":90.000,"uptime":90.000,)"
+              R"("local":"10.0.0.11:40001","remote":"10.0.0.1:179",)"
+              R"("router_id":"192.0.2.1","hold_time":9.000,"ipv4":true,"ipv6":false,)"
+              R"("routes_wanted":3,"routes_announced":2,"routes_withheld":{"no_next_hop":1},)"
+              R"("last_error":"hold timer expired","last_error_age":100.500,)"
+              R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
+              R"("connections_refused":6}}])");
+}
+
+TEST(ControlJson, APeerOfOurOwnAsIsConfiguredAsInternal) {
+    auto status = empty();
+    status.peers.push_back(
+        {.name = PeerName{"rr"}, .address = ip("10.0.0.3"), .peer_as = bgp::InternalAs{}, .status = {}});
+    EXPECT_NE(to_json(status).find(R"("asn":null,"configured_asn":"internal",)"), std::string::npos);
+}
+
+TEST(ControlJson, APeerWithoutASessionHasNulls) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor-a"}, .address = ip("10.0.0.1"), .peer_as = bgp::ExternalAs{}, .status = {}};
+    peer.status.since = now - 1s;
+    status.peers.push_back(peer);
+    const auto json = to_json(status);
+    EXPECT_NE(
+        json.find(
+            R"("asn":null,"configured_asn":"external","state":"Idle","started":false,"since":1.000,)"
+            R"("uptime":null,"local":null,"remote":null,"router_id":null,"hold_time":null,"ipv4":null,"ipv6":null,)"),
+        std::string::npos)
+        << json;
+    EXPECT_NE(json.find(R"("routes_withheld":{},"last_error":null,"last_error_age":null)"), std::string::npos) << json;
+}
+
+daemon::RouterStatus router() {
+    daemon::RouterStatus router;
+    router.config.name = RouterName{"office"};
+    router.config.interface = net::InterfaceName{"eth1"};
+    router.config.vrid = config::Vrid{51};
+    router.state = vrrp::StateName::Backup;
+    router.reason = {vrrp::Cause::HigherPriority, ""};
+    router.verdict = vip::Eligible{};
+    return router;
+}
+
+TEST(ControlJson, AVirtualRouterTellsWhoIsActiveAndCountsByName) {
+    auto status = empty();
+    auto office = router();
+    office.core.emplace();
+    vrrp::Backup backup;
+    backup.active_router = ip("10.1.0.2");
+    office.core->state = backup;
+    office.core->priority = vrrp::Priority{150};
+    office.core->source = ip("10.1.0.1");
+    office.core->counters.advertisements_received = 7;
+    office.core->counters.discarded[6] = 2;  // BadChecksum is the seventh.
+    status.routers.push_back(office);
+    const auto json = to_json(status);
+    EXPECT_EQ(member(json, R"("virtual_routers":)", R"(,"counters")"),
+              R"("virtual_routers":[{"name":"office","interface":"eth1","vrid":51,"family":"ipv4","version":3,)"
+              R"("state":"Backup","reason":"higher priority heard","serving":false,)"
+              R"("verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":0},)"
+              R"("priority":150,"source":"10.1.0.1","active_router":"10.1.0.2")");
+    EXPECT_NE(json.find(R"("advertisements_received":7,)"), std::string::npos) << json;
+    EXPECT_NE(json.find(R"("bad_checksum":2,"wrong_destination":0,)"), std::string::npos) << json;
+}
+
+TEST(ControlJson, AVirtualRouterWhoseLoopDidNotAnswerHasNulls) {
+    auto status = empty();
+    status.routers.push_back(router());
+    EXPECT_NE(to_json(status).find(R"("priority":null,"source":null,"active_router":null,"counters":null}])"),
+              std::string::npos);
+}
+
+TEST(ControlJson, ARealServerIsUpDownUnknownOrDrained) {
+    auto status = empty();
+    daemon::ServerStatus server;
+    server.config.name = ServerName{"www-https"};
+    server.config.vip = VipName{"www"};
+    server.config.port = 443;
+    server.config.scheduler = ipvs::Scheduler{"mh"};
+    server.config.forwarding = ipvs::Forwarding::DirectRouting;
+    server.address = ip("203.0.113.10");
+    server.pool = {.healthy = 1, .configured = 4, .quorum = 2};
+    const auto add = [&](const char* address, vip::RealServerWish wish, std::optional<vip::CheckFact> check,
+                         bool drained = false) {
+        const net::Endpoint endpoint{ip(address), 443};
+        server.config.real_servers.push_back({endpoint, ipvs::Weight{5}});
+        server.real_servers.push_back(
+            {.address = endpoint, .wish = wish, .drained = drained, .check = std::move(check)});
+    };
+    add("10.0.1.21", vip::Present{5}, std::nullopt);
+    add("10.0.1.22", vip::Absent{}, vip::CheckFact{vip::Health::Down, "connection refused"});
+    add("10.0.1.23", vip::AsItIs{}, vip::CheckFact{});
+    add("10.0.1.24", vip::Present{0}, vip::CheckFact{vip::Health::Up, ""}, true);
+    status.servers.push_back(server);
+    EXPECT_EQ(
+        member(to_json(status), R"("virtual_servers":)", R"(,"checks")"),
+        R"("virtual_servers":[{"name":"www-https","vip":"www","address":"203.0.113.10","port":443,"protocol":"tcp",)"
+        R"("scheduler":"mh","forwarding":"dr","quorum":2,"healthy":1,"configured":4,"real_servers":[)"
+        R"({"address":"10.0.1.21:443","weight":5,"wished_weight":5,"state":"up","detail":""},)"
+        R"({"address":"10.0.1.22:443","weight":5,"wished_weight":null,"state":"down","detail":"connection refused"},)"
+        R"({"address":"10.0.1.23:443","weight":5,"wished_weight":null,"state":"unknown","detail":""},)"
+        R"({"address":"10.0.1.24:443","weight":5,"wished_weight":0,"state":"drained","detail":""}]}])");
+}
+
+TEST(ControlJson, ACheckHasItsHistoryAndWhatTheTargetSaidIsValidUtf8) {
+    auto status = empty();
+    daemon::CheckStatus check{.name = CheckName{"nginx"}, .fact = {vip::Health::Down, "as mailed"}, .core = {}};
+    status.checks.push_back(check);
+    check.core.emplace();
+    check.core->state = health::State::Down;
+    check.core->since = now - 1500ms;
+    check.core->reason = health::Failure{health::FailureReason::UnexpectedStatus, "503 \xff"};
+    check.core->last = health::Success{"200"};
+    check.core->last_duration = 12500us;
+    check.core->successes = 1;
+    check.core->history = {{.started = now - 2s, .duration = 1ms, .kind = health::ResultKind::Failure},
+                           {.started = now - 250ms, .duration = 12500us, .kind = health::ResultKind::Success}};
+    status.checks.push_back(check);
+    const auto json = to_json(status);
+    EXPECT_EQ(json.substr(json.find(R"("checks":)")),
+              R"("checks":[{"name":"nginx","state":"down","detail":"as mailed","since":null,"last":null,)"
+              R"("last_duration_ms":null,"successes":null,"failures":null,"history":[]},)"
+              "{\"name\":\"nginx\",\"state\":\"down\",\"detail\":\"unexpected status (503 \xef\xbf\xbd)\","
+              "\"since\":1.500,\"last\":\"success (200)\","
+              R"("last_duration_ms":12.500,"successes":1,"failures":0,)"
+              R"("history":[{"result":"failure","age":2.000,"duration_ms":1.000},)"
+              R"({"result":"success","age":0.250,"duration_ms":12.500}]}]})");
+}
+
+}  // namespace
+}  // namespace anyvip::control

@@ -1,0 +1,771 @@
+#include "daemon/decision.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "support/actions.hpp"
+#include "support/decision_world.hpp"
+#include "support/print.hpp"
+
+ANYVIP_PRINT(anyvip::daemon)
+
+namespace anyvip::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using anyvip::testing::all;
+using anyvip::testing::place_of;
+using health::State;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const TimePoint t0 = TimePoint{} + 1000s;
+const VipName www{"www"};
+const RouterName office{"office"};
+const net::IpAddress address_of_www = net::IpAddress::parse("192.0.2.100").value();
+const net::IpAddress address_of_dns = net::IpAddress::parse("192.0.2.53").value();
+
+const std::string bgp = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "tor-a"
+address = "10.0.0.1"
+asn = 65000
+)";
+const std::string nginx = R"(
+[[check]]
+name = "nginx"
+tcp = { address = "127.0.0.1", port = 80 }
+)";
+const std::string vip_www = R"(
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+track = ["nginx"]
+)";
+const std::string vip_dns = R"(
+[[vip]]
+name = "dns"
+address = "203.0.113.53"
+announce = "bgp"
+)";
+const std::string server = R"(
+[[virtual_server]]
+name = "http"
+vip = "www"
+port = 80
+forwarding = "nat"
+check = { tcp = {}, interval = "2s", timeout = "1s", rise = 1, fall = 1 }
+[[virtual_server.real_server]]
+address = "10.0.1.21"
+)";
+const std::string router = R"(
+[[virtual_router]]
+name = "office"
+interface = "eth1"
+vrid = 51
+priority = 150
+)";
+const std::string vrrp_www = R"(
+[[vip]]
+name = "www"
+address = "192.0.2.100/24"
+announce = "vrrp"
+virtual_router = "office"
+track = ["nginx"]
+)";
+const std::string hybrid_www = R"(
+[[vip]]
+name = "www"
+address = "192.0.2.100/24"
+announce = ["vrrp", "bgp"]
+virtual_router = "office"
+)";
+const char* const real_server = "http/10.0.1.21:80";
+
+class DecisionTest : public ::testing::Test {
+protected:
+    /// One VIP, one peer, one check: announced.
+    void announce() {
+        world.load(bgp + nginx + vip_www);
+        world.establish("tor-a");
+        world.health("nginx", State::Up);
+        ASSERT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32", "tor-a end-of-rib"));
+        world.clear();
+    }
+    void announce_with_server() {
+        world.load(bgp + nginx + vip_www + server);
+        world.establish("tor-a");
+        world.health("nginx", State::Up);
+        world.health(real_server, State::Up);
+        ASSERT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32", "tor-a end-of-rib"));
+        world.clear();
+    }
+    /// An Active hybrid router whose route is out.
+    void announce_hybrid(const std::string& rest = "") {
+        world.load(bgp + router + hybrid_www + rest);
+        world.establish("tor-a");
+        world.tell(RouterServing{office, {address_of_www}});
+        ASSERT_THAT(world.wire(), ::testing::Contains("tor-a + 192.0.2.100/32"));
+        world.clear();
+    }
+    Status status() {
+        world.feed(StatusRequested{ClientId{99}});
+        world.tell(ChecksSnapshot{});
+        world.tell(RoutersSnapshot{});
+        return all<ReplyStatus>(world.log).back().status;
+    }
+    std::vector<RouterLease> leases() {
+        auto found = all<RouterLease>(world.log);
+        world.clear();
+        return found;
+    }
+
+    anyvip::testing::DecisionWorld world;
+};
+
+// ---- the start
+
+TEST_F(DecisionTest, TheFirstLetterToTheKernelSaysWhatIsGoingToBeWanted) {
+    world.kernel_answers = false;
+    world.load(bgp + nginx + vip_www + server);
+    const auto letters = all<KernelMail>(world.log);
+    ASSERT_GE(letters.size(), 2U);
+    ASSERT_TRUE(std::holds_alternative<Adopt>(letters[0]));
+    EXPECT_EQ(std::get<Adopt>(letters[0]).addresses.size(), 1U);
+    EXPECT_EQ(std::get<Adopt>(letters[0]).virtual_servers.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<SetServices>(letters[1]));
+}
+
+TEST_F(DecisionTest, AStartConfiguresThePeersAndTheChecksAndIsReady) {
+    world.load(bgp + nginx + vip_www);
+    EXPECT_EQ(all<ConfigureSpeaker>(world.log).at(0).peers.size(), 1U);
+    EXPECT_EQ(all<ConfigureChecks>(world.log).at(0).checks.size(), 1U);
+    EXPECT_EQ(all<Ready>(world.log).size(), 1U);
+}
+
+TEST_F(DecisionTest, ABrokenFirstConfigurationStartsNothing) {
+    world.feed(ConfigLoaded{std::unexpected{std::vector<config::Error>{{"f", 1, 2, "no", ""}}}, std::nullopt});
+    EXPECT_THAT(all<Ready>(world.log), IsEmpty());
+    EXPECT_EQ(all<Notice>(world.log).at(0).kind, NoticeKind::ReloadRefused);
+    EXPECT_EQ(world.core.deadline(), std::nullopt);
+}
+
+TEST_F(DecisionTest, TheAddressIsThereBeforeTheRouteAndTheServicesBeforeTheAddress) {
+    world.load(bgp + nginx + vip_www + server);
+    world.establish("tor-a");
+    world.health(real_server, State::Up);
+    world.health("nginx", State::Up);
+    const auto services = place_of<SetServices>(world.log);
+    const auto addresses = place_of<SetAddresses>(world.log);
+    ASSERT_TRUE(services && addresses);
+    EXPECT_LT(*services, *addresses);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32", "tor-a end-of-rib"));
+}
+
+TEST_F(DecisionTest, NothingIsAnnouncedBeforeTheKernelHasAnswered) {
+    world.kernel_answers = false;
+    world.load(bgp + vip_dns);
+    world.establish("tor-a");
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.tell(ServicesApplied{VipName{"dns"}, 1, {}});
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.tell(VipAddressesApplied{VipName{"dns"}, 1, {}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32", "tor-a end-of-rib"));
+}
+
+// RFC 4724 §2: positive
+TEST_F(DecisionTest, EndOfRibWaitsForTheFirstVerdicts) {
+    world.load(bgp + nginx + vip_www + vip_dns);
+    world.establish("tor-a");
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    world.clear();
+    world.health("nginx", State::Down, "refused");
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a end-of-rib"));
+}
+
+TEST_F(DecisionTest, EndOfRibIsNotHeldBackForEver) {
+    world.load(bgp + nginx + vip_www);
+    world.establish("tor-a");
+    world.wait_until(t0 + 9'999ms);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    EXPECT_EQ(world.core.deadline(), t0 + 10s);
+    world.wait();
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a end-of-rib"));
+}
+
+TEST_F(DecisionTest, AVipThatTheKernelRefusesHoldsNobodyBack) {
+    world.services_error = "IPVS is not available";
+    world.load(bgp + nginx + vip_www + vip_dns + server);
+    world.establish("tor-a");
+    world.health("nginx", State::Up);
+    world.health(real_server, State::Up);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32", "tor-a end-of-rib"));
+    EXPECT_EQ(status().vips.at(1).kernel_error, "IPVS is not available");
+}
+
+// ---- the way of a failed check
+
+TEST_F(DecisionTest, AFailedCheckWithdrawsInTheSameTurnAndBeforeEveryLetter) {
+    announce_with_server();
+    world.health("nginx", State::Down, "refused");
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_EQ(place_of<PeerAction>(world.first), 0U);
+}
+
+TEST_F(DecisionTest, TheDeathOfTheLastRealServerWithdrawsWaitsAndThenTouchesThePool) {
+    announce_with_server();
+    world.health(real_server, State::Down, "refused");
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_THAT(all<SetServices>(world.log), IsEmpty());
+    EXPECT_EQ(world.core.deadline(), t0 + 1s);  // propagation_wait
+    world.wait();
+    const auto set = all<SetServices>(world.log);
+    ASSERT_EQ(set.size(), 1U);
+    EXPECT_EQ(set[0].services.begin()->second.pool.begin()->second, vip::RealServerWish{vip::Absent{}});
+}
+
+TEST_F(DecisionTest, ADeadRealServerAmongOthersLeavesAtOnceAndTheRouteStays) {
+    world.load(bgp + nginx + vip_www + server + "[[virtual_server.real_server]]\naddress = \"10.0.1.22\"\n");
+    world.establish("tor-a");
+    world.health("nginx", State::Up);
+    world.health(real_server, State::Up);
+    world.health("http/10.0.1.22:80", State::Up);
+    world.clear();
+    world.health(real_server, State::Down, "refused");
+    EXPECT_THAT(world.wire(), IsEmpty());
+    EXPECT_EQ(all<SetServices>(world.log).size(), 1U);
+}
+
+TEST_F(DecisionTest, RecoveryWithinTheWaitAnnouncesAtOnce) {
+    announce();
+    world.health("nginx", State::Down, "refused");
+    world.clear();
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, ASlowPeerHoldsThePoolForTheSendTimeoutOnly) {
+    announce_with_server();
+    world.slow_peers.insert(PeerName{"tor-a"});
+    world.health(real_server, State::Down, "refused");
+    EXPECT_EQ(world.core.deadline(), t0 + 2s);  // apply_timeout
+    world.wait();
+    EXPECT_EQ(all<SetServices>(world.log).size(), 1U);
+}
+
+TEST_F(DecisionTest, TheWaitBeginsWhenASlowPeerHasReadTheWithdrawal) {
+    announce_with_server();
+    world.slow_peers.insert(PeerName{"tor-a"});
+    world.health(real_server, State::Down, "refused");
+    world.now = t0 + 500ms;
+    world.read_on("tor-a");
+    EXPECT_EQ(world.core.deadline(), t0 + 1500ms);
+}
+
+TEST_F(DecisionTest, WithoutASessionAWithdrawalIsSentAtOnce) {
+    announce_with_server();
+    world.lose("tor-a");
+    world.clear();
+    world.health(real_server, State::Down, "refused");
+    world.wait_until(t0 + 1s);
+    EXPECT_EQ(all<SetServices>(world.log).size(), 1U);
+}
+
+TEST_F(DecisionTest, ASessionThatComesBackGetsTheRoutesAgain) {
+    announce();
+    world.lose("tor-a");
+    world.clear();
+    world.wait_until(t0 + 2s);  // idle_hold 1 s, with jitter
+    world.establish("tor-a", 2);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32", "tor-a end-of-rib"));
+}
+
+TEST_F(DecisionTest, RefusedServicesWithdrawAndAreReported) {
+    announce_with_server();
+    world.services_error = "ENOMEM";
+    world.feed(DrainCommand{
+        ClientId{1}, vip::RealServerTarget{ServerName{"http"}, {*net::IpAddress::parse("10.0.1.21"), 80}}, true});
+    world.clear();
+    world.wait();
+    EXPECT_EQ(status().vips.at(0).kernel_error, "ENOMEM");
+}
+
+// ---- hybrid and VRRP
+
+TEST_F(DecisionTest, HybridAnnouncesWhileTheRouterServes) {
+    announce_hybrid();
+    world.tell(RouterServing{office, {}});
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a - 192.0.2.100/32"));
+}
+
+const std::string hybrid_dns = R"(
+[[vip]]
+name = "dns"
+address = "192.0.2.53/24"
+announce = ["vrrp", "bgp"]
+virtual_router = "office"
+)";
+
+TEST_F(DecisionTest, AHybridVipThatJoinsARouterThatServesWaitsForItsOwnAddress) {
+    announce_hybrid();
+    world.load(bgp + router + hybrid_www + hybrid_dns);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.tell(RouterServing{office, {address_of_www, address_of_dns}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 192.0.2.53/32"));
+}
+
+TEST_F(DecisionTest, AHybridVipThatComesBackWaitsForItsAddressAgainThoughTheHeartbeatHasNotSpokenSince) {
+    announce_hybrid(hybrid_dns);
+    world.tell(RouterServing{office, {address_of_www, address_of_dns}});
+    world.load(bgp + router + hybrid_www);
+    world.wait_until(t0 + 1s);  // propagation_wait
+    world.clear();
+    world.load(bgp + router + hybrid_www + hybrid_dns);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.tell(RouterServing{office, {address_of_www, address_of_dns}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 192.0.2.53/32"));
+}
+
+TEST_F(DecisionTest, AHybridVipThatMovesToAnotherServingRouterWaitsForItsAddressThere) {
+    const RouterName lab{"lab"};
+    const std::string other = R"(
+[[virtual_router]]
+name = "lab"
+interface = "eth2"
+vrid = 52
+[[vip]]
+name = "web"
+address = "192.0.2.101/24"
+announce = ["vrrp", "bgp"]
+virtual_router = "lab"
+)";
+    auto moved = hybrid_dns;
+    moved.replace(moved.find("office"), 6, "lab");
+    const auto address_of_web = net::IpAddress::parse("192.0.2.101").value();
+    announce_hybrid(hybrid_dns + other);
+    world.tell(RouterServing{office, {address_of_www, address_of_dns}});
+    world.tell(RouterServing{lab, {address_of_web}});
+    world.clear();
+    world.load(bgp + router + hybrid_www + moved + other);
+    world.wait_until(t0 + 1s);  // propagation_wait
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 192.0.2.53/32"));
+    world.clear();
+    world.tell(RouterServing{lab, {address_of_web, address_of_dns}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 192.0.2.53/32"));
+}
+
+TEST_F(DecisionTest, AHybridRouterWithoutASessionGivesWay) {
+    announce_hybrid();
+    world.lose("tor-a");
+    const auto given = leases();
+    ASSERT_EQ(given.size(), 1U);
+    EXPECT_EQ(given[0].lease.priority, std::nullopt);
+    EXPECT_EQ(given[0].lease.reason, "Ineligible: no BGP session is Established");
+}
+
+TEST_F(DecisionTest, ServicesOfAnActiveOnlyServerComeBeforeTheHybridRouteAndGoAfterIt) {
+    const std::string active_only = R"(
+[[virtual_server]]
+name = "http"
+vip = "www"
+port = 80
+forwarding = "nat"
+program = "active"
+[[virtual_server.real_server]]
+address = "10.0.1.21"
+)";
+    world.load(bgp + router + hybrid_www + active_only);
+    world.establish("tor-a");
+    world.clear();
+    world.tell(RouterServing{office, {address_of_www}});
+    EXPECT_THAT(world.wire(world.first), IsEmpty());
+    EXPECT_EQ(all<SetServices>(world.first).at(0).services.size(), 1U);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 192.0.2.100/32"));
+    world.clear();
+    world.tell(RouterServing{office, {}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 192.0.2.100/32"));
+    EXPECT_THAT(all<SetServices>(world.log), IsEmpty());
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<SetServices>(world.log).at(0).services, IsEmpty());
+}
+
+TEST_F(DecisionTest, AVirtualRouterGetsALeaseOfStallTimeoutWithItsPriority) {
+    world.load(nginx + router + vrrp_www);
+    ASSERT_THAT(leases().back().lease,
+                (vrrp::Lease{std::nullopt, "Ineligible: check has no verdict yet: nginx", t0 + 3s}));
+    world.health("nginx", State::Up);
+    EXPECT_THAT(leases(), ElementsAre(RouterLease{office, {vrrp::Priority{150}, "", t0 + 3s}}));
+    world.health("nginx", State::Down, "refused");
+    EXPECT_THAT(leases(),
+                ElementsAre(RouterLease{office, {std::nullopt, "Ineligible: check failed: nginx: refused", t0 + 3s}}));
+}
+
+TEST_F(DecisionTest, LeasesAreRenewedEveryThirdOfStallTimeout) {
+    world.load(nginx + router + vrrp_www);
+    world.health("nginx", State::Up);
+    world.clear();
+    world.wait_until(t0 + 999ms);
+    EXPECT_THAT(leases(), IsEmpty());
+    EXPECT_EQ(world.core.deadline(), t0 + 1s);
+    world.wait();
+    EXPECT_THAT(leases(), ElementsAre(RouterLease{office, {vrrp::Priority{150}, "", t0 + 4s}}));
+}
+
+TEST_F(DecisionTest, AWeightMovesThePriorityAtOnce) {
+    world.load(nginx + router + "track = [{ check = \"nginx\", weight = -60 }]\n" + R"(
+[[vip]]
+name = "www"
+address = "192.0.2.100/24"
+announce = "vrrp"
+virtual_router = "office"
+)");
+    world.clear();
+    world.health("nginx", State::Down, "refused");
+    EXPECT_THAT(leases(), ElementsAre(RouterLease{office, {vrrp::Priority{90}, "", t0 + 3s}}));
+}
+
+TEST_F(DecisionTest, NobodyTakesPartBeforeTheKernelHasTheServices) {
+    world.kernel_answers = false;
+    world.load(nginx + router + vrrp_www + server);
+    world.health("nginx", State::Up);
+    world.health(real_server, State::Up);
+    EXPECT_EQ(leases().back().lease.reason, "vip=www: services are not programmed yet");
+    world.tell(ServicesApplied{www, 2, "no such scheduler"});
+    EXPECT_EQ(leases().back().lease.reason, "vip=www: no such scheduler");
+    world.tell(ServicesApplied{www, 2, {}});
+    EXPECT_EQ(leases().back().lease.priority, vrrp::Priority{150});
+}
+
+const std::string vrrp_dns = R"(
+[[vip]]
+name = "dns"
+address = "192.0.2.53/24"
+announce = "vrrp"
+virtual_router = "office"
+)";
+
+TEST_F(DecisionTest, AVipThatLeavesAVirtualRouterDoesNotMakeItGiveWay) {
+    world.load(nginx + router + vrrp_www + vrrp_dns);
+    world.health("nginx", State::Up);
+    world.clear();
+    world.kernel_answers = false;
+    world.load(nginx + router + vrrp_www);
+    for (const auto& given : leases()) EXPECT_EQ(given.lease.priority, vrrp::Priority{150});
+}
+
+TEST_F(DecisionTest, AVipThatJoinsAVirtualRouterDoesNotMakeItGiveWay) {
+    world.load(nginx + router + vrrp_www);
+    world.health("nginx", State::Up);
+    world.clear();
+    world.kernel_answers = false;
+    world.load(nginx + router + vrrp_www + vrrp_dns);
+    for (const auto& given : leases()) EXPECT_EQ(given.lease.priority, vrrp::Priority{150});
+    world.tell(ServicesApplied{VipName{"dns"}, 1, "refused"});
+    EXPECT_EQ(leases().back().lease.priority, std::nullopt);
+}
+
+// ---- reload
+
+TEST_F(DecisionTest, TheSameConfigurationAgainIsOnlyAnswered) {
+    announce_with_server();
+    world.feed(ConfigLoaded{anyvip::testing::config_of(bgp + nginx + vip_www + server), ClientId{5}});
+    EXPECT_EQ(world.log.size(), 2U);
+    EXPECT_EQ(all<Notice>(world.log).at(0).kind, NoticeKind::Reloaded);
+    EXPECT_EQ(all<ReplyDone>(world.log).at(0).client, ClientId{5});
+    EXPECT_EQ(all<ReplyDone>(world.log).at(0).error, std::nullopt);
+}
+
+TEST_F(DecisionTest, ABadFileChangesNothingAndIsAnsweredWithItsErrors) {
+    announce();
+    world.feed(ConfigLoaded{std::unexpected{std::vector<config::Error>{{"f", 1, 2, "no", ""}}}, ClientId{5}});
+    EXPECT_EQ(world.log.size(), 2U);
+    EXPECT_EQ(all<ReplyDone>(world.log).at(0).error, "f:1:2: error: no\n");
+    world.clear();
+    world.health("nginx", State::Down);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, ANewVipDoesNotDisturbTheOthers) {
+    announce();
+    world.load(bgp + nginx + vip_www + vip_dns);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    for (const auto& set : all<SetAddresses>(world.log)) EXPECT_EQ(set.owner, AddressOwner{VipName{"dns"}});
+}
+
+TEST_F(DecisionTest, ANewPeerDoesNotDisturbTheOthersAndGetsEverything) {
+    announce();
+    world.load(bgp + "[[bgp.peer]]\nname = \"tor-b\"\naddress = \"10.0.0.2\"\nasn = 65000\n" + nginx + vip_www);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.establish("tor-b");
+    EXPECT_THAT(world.wire(), ElementsAre("tor-b + 203.0.113.10/32", "tor-b end-of-rib"));
+}
+
+// Product rule 11.
+TEST_F(DecisionTest, TheSpeakerKnowsTheVipsThatNoSessionMaySpeakFrom) {
+    world.load(bgp + nginx + vip_www);
+    EXPECT_THAT(all<ConfigureSpeaker>(world.log).at(0).vips, ElementsAre(*net::IpAddress::parse("203.0.113.10")));
+    world.establish("tor-a");
+    world.clear();
+    world.load(bgp + nginx + vip_www + "[[vip]]\nname = \"other\"\naddress = \"203.0.113.11\"\nannounce = \"bgp\"\n");
+    EXPECT_THAT(all<ConfigureSpeaker>(world.log).at(0).vips,
+                ElementsAre(*net::IpAddress::parse("203.0.113.10"), *net::IpAddress::parse("203.0.113.11")));
+    EXPECT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+}
+
+TEST_F(DecisionTest, AConnectionThatTheSpeakerRefusedIsALineOfTheLog) {
+    world.load(bgp + nginx + vip_www);
+    world.clear();
+    world.feed(PeerEvent{PeerName{"tor-a"}, bgp::ConnectionRefused{"it would speak from a VIP"}});
+    EXPECT_THAT(all<Notice>(world.log),
+                ElementsAre(Notice{NoticeKind::PeerConnectionRefused, "peer=tor-a", "it would speak from a VIP"}));
+    EXPECT_EQ(status().peers.at(0).status.counters.connections_refused, 1U);
+    EXPECT_EQ(status().peers.at(0).peer_as, bgp::PeerAs{bgp::Asn{65000}});
+}
+
+TEST_F(DecisionTest, APeerThatLeavesIsWithdrawnFromAndGetsItsCeaseBeforeTheSpeakerForgetsIt) {
+    announce();
+    world.load(nginx + router + vrrp_www);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32", "tor-a cease"));
+    EXPECT_LT(*place_of<PeerAction>(world.log), *place_of<ConfigureSpeaker>(world.log));
+}
+
+TEST_F(DecisionTest, AVipThatLeavesIsWithdrawnFirstAndItsAddressGoesLast) {
+    announce_with_server();
+    world.load(bgp);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_THAT(all<SetServices>(world.log), IsEmpty());
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<SetServices>(world.log).at(0).services, IsEmpty());
+    EXPECT_THAT(all<SetAddresses>(world.log).at(0).addresses, IsEmpty());
+    EXPECT_LT(*place_of<SetServices>(world.log), *place_of<SetAddresses>(world.log));
+    EXPECT_THAT(status().vips, IsEmpty());
+}
+
+TEST_F(DecisionTest, AVipWithAnotherAddressLeavesAndComesAnew) {
+    announce();
+    const std::string moved = R"(
+[[vip]]
+name = "www"
+address = "203.0.113.11"
+announce = "bgp"
+track = ["nginx"]
+)";
+    world.load(bgp + nginx + moved);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32", "tor-a + 203.0.113.11/32"));
+}
+
+// Product rule 1: withdraw, propagation wait, services. The new pool must not take the old services away.
+TEST_F(DecisionTest, AVipWithAnotherAddressAndAnotherPoolKeepsItsServicesUntilTheRoutersHaveTurned) {
+    announce_with_server();
+    const std::string moved = "[[vip]]\nname = \"www\"\naddress = \"203.0.113.11\"\nannounce = \"bgp\"\n";
+    const std::string more = "[[virtual_server.real_server]]\naddress = \"10.0.1.22\"\n";
+    world.load(bgp + nginx + moved + server + more);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_THAT(all<SetServices>(world.log), IsEmpty());
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<SetServices>(world.log).at(0).services, IsEmpty());
+}
+
+TEST_F(DecisionTest, AVipThatWasToComeAnewDoesNotComeWhileTheDaemonStops) {
+    announce();
+    world.load(bgp + nginx + "[[vip]]\nname = \"www\"\naddress = \"203.0.113.11\"\nannounce = \"bgp\"\n");
+    world.clear();
+    world.feed(StopRequested{"SIGTERM"});
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a cease"));
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{true}));
+}
+
+TEST_F(DecisionTest, OtherCommunitiesAreAnUpdateAndNoWithdrawal) {
+    announce();
+    world.load(bgp + nginx + vip_www + "bgp = { communities = [\"65010:100\"] }\n");
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, AVipThatLeftComesBackWhileItIsStillGoing) {
+    announce();
+    world.load(bgp + nginx);
+    world.clear();
+    world.load(bgp + nginx + vip_www);
+    EXPECT_EQ(status().vips.size(), 1U);
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(), ::testing::Contains("tor-a + 203.0.113.10/32"));
+}
+
+// ---- drain
+
+TEST_F(DecisionTest, ADrainWithdrawsIsAnsweredAndCanBeTakenBack) {
+    announce();
+    world.feed(DrainCommand{ClientId{3}, www, true});
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_THAT(all<ReplyDone>(world.log), ElementsAre(ReplyDone{ClientId{3}, std::nullopt, "vip=www"}));
+    EXPECT_EQ(std::get<vip::Ineligible>(status().vips.at(0).verdict).reason, vip::Reason::Drained);
+    world.clear();
+    world.feed(DrainCommand{ClientId{3}, www, false});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, WhatDoesNotExistCannotBeDrained) {
+    announce();
+    world.feed(DrainCommand{ClientId{3}, VipName{"wwww"}, true});
+    EXPECT_THAT(world.wire(), IsEmpty());
+    EXPECT_THAT(all<ReplyDone>(world.log), ElementsAre(ReplyDone{ClientId{3}, "there is no vip=wwww", ""}));
+}
+
+TEST_F(DecisionTest, ADrainedNodeSaysSo) {
+    announce();
+    EXPECT_FALSE(status().drained);
+    world.feed(DrainCommand{ClientId{3}, vip::NodeTarget{}, true});
+    EXPECT_TRUE(status().drained);
+}
+
+// ---- stop
+
+TEST_F(DecisionTest, StoppingWithdrawsWaitsRemovesAndThenCeases) {
+    announce_with_server();
+    world.feed(StopRequested{"SIGTERM"});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+    EXPECT_THAT(all<StopFinished>(world.log), IsEmpty());
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32", "tor-a cease"));
+    EXPECT_LT(*place_of<SetServices>(world.log), *place_of<SetAddresses>(world.log));
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{true}));
+}
+
+TEST_F(DecisionTest, VipsOfVirtualRoutersKeepTheirServicesUntilTheRoutersHaveLeft) {
+    announce_hybrid();
+    world.heartbeat_answers = false;
+    world.feed(StopRequested{"SIGTERM"});
+    EXPECT_EQ(all<StopRouters>(world.log).size(), 1U);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.tell(RouterServing{office, {}});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 192.0.2.100/32"));
+    EXPECT_THAT(all<SetServices>(world.log), IsEmpty());
+    world.tell(RoutersStopped{});
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 192.0.2.100/32", "tor-a cease"));
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{true}));
+}
+
+TEST_F(DecisionTest, AStuckKernelHoldsTheStopUpForStopTimeoutOnly) {
+    announce();
+    world.kernel_answers = false;
+    world.feed(StopRequested{"SIGTERM"});
+    world.wait_until(t0 + 9'999ms);
+    EXPECT_THAT(all<StopFinished>(world.log), IsEmpty());
+    EXPECT_EQ(world.core.deadline(), t0 + 10s);
+    world.wait();
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32", "tor-a cease"));
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{false}));
+    EXPECT_EQ(all<Notice>(world.log).back(),
+              (Notice{NoticeKind::Stopped, "node", "stop_timeout; vip=www is Removing; the kernel loop is silent"}));
+}
+
+// What a former run left stood there after a stop that called itself orderly.
+TEST_F(DecisionTest, WhatAFormerRunLeftHoldsTheStopUpForStopTimeoutAndTheLogNamesIt) {
+    announce();
+    world.adoption_error = "192.0.2.100/24 on eth0 is left over: busy (error 16)";
+    world.feed(StopRequested{"SIGTERM"});
+    world.wait_until(t0 + 9'999ms);
+    EXPECT_THAT(all<StopFinished>(world.log), IsEmpty());
+    EXPECT_THAT(all<Notice>(world.log),
+                ::testing::Contains(Notice{NoticeKind::KernelRefused, "kernel", *world.adoption_error}));
+    world.wait();
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{false}));
+    EXPECT_EQ(all<Notice>(world.log).back(),
+              (Notice{NoticeKind::Stopped, "node", "stop_timeout; " + *world.adoption_error}));
+}
+
+TEST_F(DecisionTest, TheStopIsOverWhenTheLastLeftoverIsGone) {
+    announce();
+    world.adoption_error = "busy";
+    world.feed(StopRequested{"SIGTERM"});
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<StopFinished>(world.log), IsEmpty());
+    world.tell(Adopted{1, std::nullopt});  // Of the letter at the start: it says nothing of now.
+    EXPECT_THAT(all<StopFinished>(world.log), IsEmpty());
+    world.tell(Adopted{2, std::nullopt});
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{true}));
+}
+
+TEST_F(DecisionTest, AStuckHeartbeatStillLetsTheRoutesBeWithdrawn) {
+    announce_hybrid();
+    world.heartbeat_answers = false;
+    world.feed(StopRequested{"SIGTERM"});
+    world.wait_until(t0 + 10s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 192.0.2.100/32", "tor-a cease"));
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{false}));
+    EXPECT_EQ(all<Notice>(world.log).back(),
+              (Notice{NoticeKind::Stopped, "node", "stop_timeout; the virtual routers have not left"}));
+}
+
+TEST_F(DecisionTest, WhileStoppingNothingIsLoadedAndASecondStopIsNoMore) {
+    announce();
+    world.feed(StopRequested{"SIGTERM"});
+    world.clear();
+    world.feed(StopRequested{"SIGTERM"});
+    EXPECT_THAT(world.log, IsEmpty());
+    world.feed(ConfigLoaded{anyvip::testing::config_of(bgp), ClientId{5}});
+    EXPECT_THAT(all<ReplyDone>(world.log), ElementsAre(ReplyDone{ClientId{5}, "the daemon is stopping", ""}));
+}
+
+TEST_F(DecisionTest, ANodeWithoutAnythingStopsAtOnce) {
+    world.load("[node]\nname = \"lb1\"\n" + bgp);
+    world.feed(StopRequested{"SIGTERM"});
+    EXPECT_THAT(all<StopFinished>(world.log), ElementsAre(StopFinished{true}));
+}
+
+// ---- status
+
+TEST_F(DecisionTest, AStatusWaitsForBothSnapshots) {
+    announce();
+    world.feed(StatusRequested{ClientId{1}});
+    EXPECT_EQ(all<SnapshotRequested>(world.log).size(), 2U);
+    world.tell(RoutersSnapshot{});
+    EXPECT_THAT(all<ReplyStatus>(world.log), IsEmpty());
+    world.tell(ChecksSnapshot{{{CheckName{"nginx"}, {}}}});
+    const auto replies = all<ReplyStatus>(world.log);
+    ASSERT_EQ(replies.size(), 1U);
+    EXPECT_EQ(replies[0].client, ClientId{1});
+    EXPECT_TRUE(replies[0].status.checks.at(0).core.has_value());
+    EXPECT_TRUE(replies[0].status.vips.at(0).announced);
+    EXPECT_EQ(replies[0].status.peers.at(0).status.state, bgp::State::Established);
+}
+
+TEST_F(DecisionTest, AStatusWithoutSnapshotsShowsWhatItHasAfterHalfASecond) {
+    announce();
+    world.feed(StatusRequested{ClientId{1}});
+    world.feed(StatusRequested{ClientId{2}});
+    EXPECT_EQ(world.core.deadline(), t0 + 500ms);
+    world.wait();
+    const auto replies = all<ReplyStatus>(world.log);
+    ASSERT_EQ(replies.size(), 2U);
+    EXPECT_EQ(replies[1].client, ClientId{2});
+    EXPECT_FALSE(replies[0].status.checks.at(0).core.has_value());
+    world.clear();
+    world.tell(RoutersSnapshot{});  // Too late.
+    EXPECT_THAT(world.log, IsEmpty());
+}
+
+TEST_F(DecisionTest, WhatNobodyKnowsIsIgnored) {
+    announce();
+    world.tell(ServicesApplied{VipName{"gone"}, 1, {}});
+    world.tell(VipAddressesApplied{VipName{"gone"}, 1, "refused"});
+    world.feed(PeerEvent{PeerName{"gone"}, bgp::Start{}});
+    EXPECT_THAT(world.log, IsEmpty());
+}
+
+}  // namespace
+}  // namespace anyvip::daemon
