@@ -22,7 +22,7 @@ SOURCES = {".cpp", ".hpp"}
 # core's actions and another's facts share: probes and the kernel's tables.
 VOCABULARY = (r"anyvip/[a-z0-9_]+\.hpp", r"anyvip/(net|wire)/[a-z0-9_]+\.hpp",
               r"anyvip/(health/probe|ipvs/table|kernel/address_table)\.hpp")
-CORES = ("bgp", "vrrp", "health", "kernel", "ipvs", "vip")
+CORES = ("bgp", "bgp/bfd", "vrrp", "health", "kernel", "ipvs", "vip")
 COMPOSITES = ("heartbeat", "decision", "checks", "kernel", "mail", "status", "translate", "transcript", "field_text",
               "describe")
 
@@ -94,7 +94,7 @@ UNTESTED = {
 }
 
 # The main headers of each module: an essay stands in each.
-ESSAYS = {"bgp": ("bgp/peer.hpp", "bgp/fsm.hpp"), "vrrp": ("vrrp/virtual_router.hpp",),
+ESSAYS = {"bgp": ("bgp/peer.hpp", "bgp/fsm.hpp"), "bgp/bfd": ("bgp/bfd/session.hpp",), "vrrp": ("vrrp/virtual_router.hpp",),
           "health": ("include/anyvip/health/check.hpp",), "vip": ("include/anyvip/vip/coordinator.hpp",),
           "kernel": ("include/anyvip/kernel/plan.hpp",), "ipvs": ("include/anyvip/ipvs/plan.hpp",),
           "config": ("include/anyvip/config/config.hpp",),
