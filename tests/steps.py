@@ -129,6 +129,7 @@ def steps():
              15),
         Step("harness", python_tests("harness_test"), count_unittest, ("install",), 3, "tests/interop"),
         interop("bgp"),
+        interop("matrix"),
         interop("vrrp"),
         interop("service"),
         # The daemon itself under sanitizers, where nothing depends on a few milliseconds.

@@ -72,6 +72,26 @@ class Routers(Case):
         wait_for(lambda: not frr.has_route("203.0.113.10/32"), 5, "the route goes with its speaker")
 
 
+class Decoder(Case):
+    # A KEEPALIVE (RFC 4271 §4.4), and an UPDATE whose one attribute claims nine octets of the two that are there.
+    GOOD = "ff" * 16 + "001304"
+    MALFORMED = "ff" * 16 + "001c02" + "0000" + "0005" + "4001090000"
+
+    def test_a_malformed_message_is_minded_and_a_good_one_is_not(self):
+        self.assertEqual(self.complaints(self.GOOD), [])
+        self.assertEqual([number for number, _ in self.complaints(self.MALFORMED)], ["4"])
+
+    def complaints(self, message):
+        """What Wireshark minds when one end of a connection to the BGP port sends this, after the handshake."""
+        node = self.node(f"node{len(self._things)}")
+        frames = Frames(node, "lo", "tcp port 179")
+        node.run(["/usr/bin/python3", "-S", "-E", "-c", (
+            "import socket; s = socket.create_server(('127.0.0.1', 179)); c = socket.create_connection(s.getsockname()); "
+            f"c.sendall(bytes.fromhex('{message}')); s.accept()[0].recv(64)")])
+        wait_for(lambda: len(frames.decoded("bgp.type", display="bgp")) == 1, 10, "the message was captured")
+        return frames.complaints("bgp")
+
+
 class Vrrp(Case):
     def test_the_address_follows_the_higher_priority_and_its_loss(self):
         lan = self.segment()

@@ -71,6 +71,13 @@ class Frames:
                               text=True, timeout=60).stdout
         return [line.split("\t") for line in text.splitlines()]
 
+    def complaints(self, display):
+        """What the dissectors mind about the protocols in these frames: that they are malformed, or break a rule. What
+        they remark of TCP, a retransmission for one, belongs to neither group."""
+        malformed, protocol = 0x07000000, 0x09000000
+        return self.decoded("frame.number", "_ws.expert.message",
+                            display=f"({display}) && _ws.expert.group in {{{malformed}, {protocol}}}")
+
 
 def advertisement(payload, source, destination, family):
     version = payload[0] >> 4

@@ -2,10 +2,11 @@
 import json
 import re
 
+from .neighbor import FAMILIES, Router, View, path
 from .wait import wait_for
 
 
-class Frr:
+class Frr(Router):
     """zebra and bgpd. They find each other in the node's own /run, so many can run side by side."""
 
     def __init__(self, node, config):
@@ -25,6 +26,28 @@ class Frr:
         # It goes on without a line that it does not understand; a test must not.
         if "No such command" in self.bgpd.output():
             raise RuntimeError(self.bgpd.output())
+
+    @staticmethod
+    def configuration(asn, router_id, neighbors):
+        text = f"router bgp {asn}\n bgp router-id {router_id}\n no bgp ebgp-requires-policy\n" \
+            " no bgp network import-check\n no bgp default ipv4-unicast\n bgp log-neighbor-changes\n"
+        families = {name: "" for name in FAMILIES}
+        for neighbor in neighbors:
+            who = neighbor.name if neighbor.dynamic else neighbor.address
+            words = [f"remote-as {neighbor.asn}", f"update-source {neighbor.source}", "timers connect 1"]
+            words += [f"password {neighbor.key}"] if neighbor.key else []
+            words += ["passive"] if neighbor.passive else []
+            if neighbor.ttl_security:
+                words += [f"ttl-security hops {neighbor.hops}"]
+            elif neighbor.hops > 1:
+                words += [f"ebgp-multihop {neighbor.hops}"]
+            text += f" neighbor {who} peer-group\n" if neighbor.dynamic else ""
+            text += "".join(f" neighbor {who} {word}\n" for word in words)
+            text += f" bgp listen range {neighbor.dynamic} peer-group {who}\n" if neighbor.dynamic else ""
+            for name in neighbor.families:
+                families[name] += f"  neighbor {who} activate\n"
+        return text + "".join(f" address-family {name} unicast\n{lines} exit-address-family\n"
+                              for name, lines in families.items())
 
     def vtysh(self, *commands):
         words = [word for command in commands for word in ("-c", command)]
@@ -68,12 +91,66 @@ class Frr:
         return sorted(hop["ip"] for path in self.paths(prefix) for hop in path["nexthops"] if hop.get("used", True)
                       and hop.get("scope") != "link-local")
 
+    def read(self):
+        sessions = {address.split("%")[0]: session["bgpState"] == "Established"
+                    for address, session in self.show("show bgp neighbors json").items()}
+        prefixes = [(family, prefix) for family in FAMILIES
+                    for prefix in self.show(f"show bgp {family} unicast json")["routes"]]
+        # Only the word about one prefix tells its communities; vtysh answers many commands in one go.
+        text = self.vtysh(*(f"show bgp {family} unicast {prefix} json" for family, prefix in prefixes)) if prefixes else ""
+        table = {}
+        for found in documents(text):
+            if "prefix" in found:           # it may have gone in between
+                table[found["prefix"]] = [self.form(one) for one in found["paths"]]
+        return View(sessions, table)
 
-class Bird:
+    @staticmethod
+    def form(found):
+        words = found["aspath"]["string"].replace("Local", "").split()      # "Local": there is no AS in it
+        words = found["aspath"]["string"].replace("Local", "").split()      # "Local": there is no AS in it
+        (hop,) = [hop["ip"] for hop in found["nexthops"] if hop.get("scope") != "link-local"]
+        return path(found["peer"].get("peerId", ""), hop, words, found["origin"],
+                    found.get("metric"), found.get("locPrf"), found.get("community", {}).get("string", "").split(),
+                    found.get("largeCommunity", {}).get("string", "").split())
+
+    def announce(self, route, next_hop):
+        """The next hop is always its own end of the session."""
+        self.configure("router bgp", f"address-family ipv{6 if ':' in route else 4} unicast", f"network {route}")
+
+    def ask_refresh(self, neighbor):
+        for family in neighbor.families:
+            self.vtysh(f"clear bgp {family} unicast {neighbor.address} soft in")
+
+    def last_words(self, neighbor):
+        """The NOTIFICATIONs of this neighbor, from the log: a neighbor of a listen range is forgotten with its session."""
+        return " ".join(line for line in self.bgpd.output().splitlines()
+                        if "NOTIFICATION: received" in line and f"neighbor {neighbor.address} " in line)
+
+
+class Bird(Router):
     def __init__(self, node, config):
-        self.node = node
-        self.process = node.start("bird", ["bird", "-f", "-c", node.file("bird.conf", config), "-s", "/run/bird.ctl"])
+        self.node, self.announced = node, []
+        routes = node.file("routes.conf", "")
+        self.process = node.start("bird", ["bird", "-f", "-c", node.file("bird.conf", f'include "{routes}";\n' + config),
+                                           "-s", "/run/bird.ctl"])
         wait_for(lambda: "Daemon is up" in self.birdc("show status"), 10, "BIRD answers")
+
+    @staticmethod
+    def configuration(asn, router_id, neighbors):
+        text = f"log stderr all;\nrouter id {router_id};\nprotocol device {{ scan time 1; }}\nprotocol direct {{ ipv4; ipv6; }}\n"
+        for neighbor in neighbors:
+            peer = f"range {neighbor.dynamic}" if neighbor.dynamic else neighbor.address
+            lines = [f"local {neighbor.source} as {asn}", f"neighbor {peer} as {neighbor.asn}", "connect delay time 1",
+                     "connect retry time 1", "error wait time 1, 2"]
+            lines += [f'password "{neighbor.key}"'] if neighbor.key else []
+            lines += [f"multihop {neighbor.hops}"] if neighbor.hops > 1 else ["direct"]
+            lines += ["ttl security on"] if neighbor.ttl_security else []
+            lines += ["passive on"] if neighbor.passive else []
+            lines += [f'dynamic name "{neighbor.name}"'] if neighbor.dynamic else []
+            lines += [f"{name} {{ import all; export where source = RTS_STATIC; next hop address {hop}; }}"
+                      for name, hop in zip(FAMILIES, (neighbor.local, neighbor.local6)) if name in neighbor.families]
+            text += f"protocol bgp {neighbor.name} {{\n " + ";\n ".join(lines) + ";\n}\n"
+        return text
 
     def birdc(self, command):
         return self.node.run(["birdc", "-s", "/run/bird.ctl", *command.split()])
@@ -102,8 +179,59 @@ class Bird:
                 "med": int(value("med") or 0), "origin": value("origin").upper(),
                 "communities": tuples("community"), "large_communities": tuples("large_community")}
 
+    def read(self):
+        names, sessions = {}, {}
+        for text in re.split(r"\n(?=\S)", self.birdc("show protocols all")):
+            if address := re.search(r"^\s+Neighbor address:\s+([^\s%]+)", text, re.M):
+                names[text.split()[0]] = address[1]
+                sessions[address[1]] = bool(re.search(r"BGP state:\s+Established", text))
+        table, prefix = {}, ""
+        for text in re.split(r"\n(?=\S|\s+unicast|\s+blackhole|\s+unreachable)", self.birdc("show route all")):
+            words = text.split()
+            if "/" in words[0]:
+                prefix = words.pop(0)
+            protocol = re.match(r"\[(\S+)", " ".join(words[1:]))
+            if "\tBGP.origin" in text and protocol:
+                table.setdefault(prefix, []).append(self.form(names.get(protocol[1], ""), text))
+        return View(sessions, table)
+
+    @staticmethod
+    def form(source, text):
+        def value(name):
+            return " ".join(re.findall(rf"^\s+BGP\.{name}: (.*)$", text, re.M))
+
+        def number(name):
+            return int(value(name)) if value(name) else None
+
+        def tuples(name):
+            return [":".join(re.split(r",\s*", item)) for item in re.findall(r"\(([^)]*)\)", value(name))]
+
+        return path(source, (value("next_hop").split() or [""])[0], value("as_path").split(), value("origin"), number("med"),
+                    number("local_pref"), tuples("community"), tuples("large_community"))
+
+    def announce(self, route, next_hop):
+        """BIRD is told by its file, which includes what is added here."""
+        self.announced.append(f"protocol static {{ ipv{6 if ':' in route else 4}; route {route} blackhole; }}\n")
+        self.node.file("routes.conf", "".join(self.announced))
+        self.birdc("configure")
+
+    def ask_refresh(self, neighbor):
+        self.birdc(f"reload in {neighbor.name}")
+
+    def last_words(self, neighbor):
+        return " ".join(re.findall(rf"{neighbor.name}[0-9]*: Received: (.*)$", self.process.output(), re.M)[-1:])
+
     def next_hops(self, prefix):
         return sorted(set(re.findall(r"^\s+BGP\.next_hop: (\S+)", self.route(prefix), re.M)))
+
+
+def documents(text):
+    """The JSON objects that stand one after the other in a text."""
+    decoder, position = json.JSONDecoder(), text.find("{")
+    while position >= 0:
+        found, end = decoder.raw_decode(text, position)
+        yield found
+        position = text.find("{", end)
 
 
 class Keepalived:
