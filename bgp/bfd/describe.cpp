@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "bgp/bfd/control_packet.hpp"
+#include "bgp/bfd/encapsulation.hpp"
 #include "bgp/bfd/session.hpp"
 
 /// The one text form of BFD's packets, events and actions: a word for what it is, then key=value.
@@ -82,6 +83,23 @@ std::string describe(const ControlPacket& packet) {
     // Authentication data is a secret's offspring, and nobody needs to read it.
     if (packet.authentication) words += " authentication_type=" + std::to_string(packet.authentication->type);
     return words;
+}
+
+std::string_view describe(Hops hops) {
+    switch (hops) {
+        case Hops::Single: return "single hop";
+        case Hops::Multiple: return "multihop";
+    }
+    return "?";
+}
+
+std::string describe(const Listener& listener) {
+    return std::string{net::describe(listener.family)} + ' ' + std::string{describe(listener.hops)};
+}
+
+std::string describe(const ReceivedMetadata& metadata) {
+    return metadata.source.to_string() + " > " + metadata.destination.to_string() +
+           " interface=" + std::to_string(metadata.interface.value()) + " ttl=" + std::to_string(metadata.ttl);
 }
 
 std::string describe(const AdminUp& /*event*/) {

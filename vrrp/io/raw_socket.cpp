@@ -1,6 +1,5 @@
 #include "vrrp/io/raw_socket.hpp"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -13,43 +12,26 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <system_error>
 #include <utility>
-
-#include <boost/asio/error.hpp>
 
 namespace anyvip::vrrp::io {
 namespace {
 
+using anyvip::io::failed;
 using anyvip::io::FileDescriptor;
+using anyvip::io::set_options;
+using anyvip::io::SocketAddress;
+using anyvip::io::to_socket_address;
+using Option = anyvip::io::SocketOption;
 using Outcome = std::expected<void, Error>;
 
-constexpr int hop_limit = 255;                // RFC 9568 §5.1.1.3.
-constexpr int internetwork_control = 0xc0;    // DSCP CS6, as routing protocols do: RFC 4594 §3.1.
-constexpr std::size_t buffer_octets = 8192;   // 255 IPv6 addresses are 4088, and the IPv4 header comes along.
-constexpr std::size_t drain_at_most = 10000;  // A flood must not keep the heartbeat from its timers.
-
-std::unexpected<Error> failed(std::string_view step, int code = errno) {
-    return std::unexpected{Error{step, code}};
-}
-
-struct Option {
-    std::string_view step;
-    int level;
-    int name;
-    int value;
-};
+constexpr int hop_limit = 255;               // RFC 9568 §5.1.1.3.
+constexpr int internetwork_control = 0xc0;   // DSCP CS6, as routing protocols do: RFC 4594 §3.1.
+constexpr std::size_t buffer_octets = 8192;  // 255 IPv6 addresses are 4088, and the IPv4 header comes along.
 
 template <class T>
 bool set(int socket, int level, int name, const T& value) {
     return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
-}
-
-Outcome set_all(int socket, std::span<const Option> options) {
-    for (const auto& option : options) {
-        if (!set(socket, option.level, option.name, option.value)) return failed(option.step);
-    }
-    return {};
 }
 
 constexpr std::array ipv4_options{
@@ -94,76 +76,6 @@ Outcome join(int socket, net::Family family, int index) {
         if (!set(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, request)) return failed("setsockopt(IPV6_ADD_MEMBERSHIP)");
     }
     return {};
-}
-
-/// A sockaddr of either family, in the one form that the socket calls take.
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-};
-
-SocketAddress to_socket_address(const net::IpAddress& address, int index) {
-    SocketAddress result;
-    if (address.is_v4()) {
-        sockaddr_in in{};
-        in.sin_family = AF_INET;
-        const auto bytes = address.v4().bytes();
-        std::memcpy(&in.sin_addr, bytes.data(), bytes.size());
-        std::memcpy(&result.storage, &in, sizeof in);
-        result.size = sizeof in;
-    } else {
-        sockaddr_in6 in{};
-        in.sin6_family = AF_INET6;
-        // The kernel asks for it where the scope is a link, and minds it nowhere else on a bound socket.
-        in.sin6_scope_id = static_cast<std::uint32_t>(index);
-        std::memcpy(&in.sin6_addr, address.v6().bytes().data(), address.v6().bytes().size());
-        std::memcpy(&result.storage, &in, sizeof in);
-        result.size = sizeof in;
-    }
-    return result;
-}
-
-net::IpAddress from_in_addr(const in_addr& address) {
-    return net::Ipv4Address{ntohl(address.s_addr)};
-}
-
-net::IpAddress from_in6_addr(const in6_addr& address) {
-    net::Ipv6Address::Bytes bytes{};
-    std::memcpy(bytes.data(), &address, bytes.size());
-    return net::Ipv6Address{bytes};
-}
-
-net::IpAddress from_socket_address(const sockaddr_storage& storage) {
-    if (storage.ss_family == AF_INET6) {
-        sockaddr_in6 in{};
-        std::memcpy(&in, &storage, sizeof in);
-        return from_in6_addr(in.sin6_addr);
-    }
-    sockaddr_in in{};
-    std::memcpy(&in, &storage, sizeof in);
-    return from_in_addr(in.sin_addr);
-}
-
-template <class T>
-T control_data(cmsghdr* header) {
-    T value{};
-    std::memcpy(&value, CMSG_DATA(header), sizeof value);
-    return value;
-}
-
-/// Destination and TTL, from where the kernel puts them for each family.
-void read_control(msghdr& message, ReceivedMetadata& metadata) {
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        const auto is = [&](int level, int type) { return header->cmsg_level == level && header->cmsg_type == type; };
-        if (is(IPPROTO_IP, IP_TTL)) metadata.ttl = static_cast<std::uint8_t>(control_data<int>(header));
-        if (is(IPPROTO_IPV6, IPV6_HOPLIMIT)) metadata.ttl = static_cast<std::uint8_t>(control_data<int>(header));
-        if (is(IPPROTO_IP, IP_PKTINFO)) {
-            metadata.destination = from_in_addr(control_data<in_pktinfo>(header).ipi_addr);
-        }
-        if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-            metadata.destination = from_in6_addr(control_data<in6_pktinfo>(header).ipi6_addr);
-        }
-    }
 }
 
 /// A raw IPv4 socket delivers the IP header too (and an IPv6 one does not). The kernel has checked its lengths and
@@ -227,10 +139,6 @@ std::expected<int, Error> index_of(int socket, const net::InterfaceName& interfa
 
 }  // namespace
 
-std::string describe(const Error& error) {
-    return std::string{error.step} + ": " + std::generic_category().message(error.code);
-}
-
 std::expected<Descriptors, Error> open(const net::InterfaceName& interface, net::Family family, Transport transport) {
     constexpr int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     const bool ipv4 = family == net::Family::Ipv4;
@@ -243,7 +151,8 @@ std::expected<Descriptors, Error> open(const net::InterfaceName& interface, net:
         0) {
         return failed("setsockopt(SO_BINDTODEVICE)");
     }
-    if (const auto set = set_all(packets.get(), ipv4 ? std::span<const Option>{ipv4_options} : ipv6_options); !set) {
+    if (const auto set = set_options(packets.get(), ipv4 ? std::span<const Option>{ipv4_options} : ipv6_options);
+        !set) {
         return std::unexpected{set.error()};
     }
     if (transport == Transport::Multicast) {
@@ -260,7 +169,7 @@ std::expected<Descriptors, Error> open(const net::InterfaceName& interface, net:
 }
 
 RawSocket::RawSocket(const boost::asio::any_io_executor& executor, Sink sink)
-    : packets_{executor}, sink_{std::move(sink)}, buffer_(buffer_octets) {}
+    : sink_{std::move(sink)}, packets_{executor, buffer_octets, [this](auto packet) { receive(std::move(packet)); }} {}
 
 RawSocket::~RawSocket() {
     (void)release();
@@ -269,17 +178,11 @@ RawSocket::~RawSocket() {
 Outcome RawSocket::adopt(Descriptors descriptors) {
     (void)release();
     descriptors_ = std::move(descriptors);
-    boost::system::error_code error;
-    packets_.assign(descriptors_.packets.get(), error);
-    if (error) return failed("epoll_ctl", error.value());
-    epoch_ = std::make_shared<const int>(0);
-    wait();
-    return {};
+    return packets_.watch(descriptors_.packets.get());
 }
 
 Descriptors RawSocket::release() {
-    epoch_.reset();
-    if (packets_.is_open()) (void)packets_.release();
+    packets_.release();
     return std::exchange(descriptors_, {});
 }
 
@@ -287,8 +190,8 @@ Outcome RawSocket::send(const net::IpAddress& source, const net::IpAddress& dest
                         std::span<const std::uint8_t> bytes) {
     const auto family = descriptors_.family;
     if (source.family() != family || destination.family() != family) return failed("send", EAFNOSUPPORT);
-    const int index = static_cast<int>(descriptors_.index.value());
-    auto to = to_socket_address(destination, index);
+    // The kernel asks for the index where the scope is a link, and minds it nowhere else on a bound socket.
+    auto to = to_socket_address({destination, 0}, descriptors_.index);
     // sendmsg() does not write through iov_base; its type is older than const.
     iovec data{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
     msghdr message{};
@@ -296,7 +199,7 @@ Outcome RawSocket::send(const net::IpAddress& source, const net::IpAddress& dest
     message.msg_namelen = to.size;
     message.msg_iov = &data;
     message.msg_iovlen = 1;
-    const SourceControl control{message, source, index};
+    const SourceControl control{message, source, static_cast<int>(descriptors_.index.value())};
     if (::sendmsg(descriptors_.packets.get(), &message, MSG_NOSIGNAL) < 0) return failed("sendmsg");
     return {};
 }
@@ -317,51 +220,15 @@ Outcome RawSocket::send_frame(std::span<const std::uint8_t> frame) {
     return {};
 }
 
-void RawSocket::drain() {
-    // The sink may release the socket: then this epoch is over.
-    const std::weak_ptr<const int> epoch = epoch_;
-    for (std::size_t i = 0; i < drain_at_most && !epoch.expired(); ++i) {
-        if (!receive_one()) return;
-    }
-}
-
-void RawSocket::wait() {
-    packets_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                        [this, epoch = std::weak_ptr<const int>{epoch_}](const boost::system::error_code& error) {
-                            if (epoch.expired() || error == boost::asio::error::operation_aborted) return;
-                            drain();
-                            if (!epoch.expired()) wait();
-                        });
-}
-
-bool RawSocket::receive_one() {
-    sockaddr_storage from{};
-    alignas(cmsghdr) std::array<std::uint8_t, 256> control{};
-    iovec data{buffer_.data(), buffer_.size()};
-    msghdr message{};
-    message.msg_name = &from;
-    message.msg_namelen = sizeof from;
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto octets = ::recvmsg(descriptors_.packets.get(), &message, 0);
-    if (octets < 0) {
-        const int code = errno;
-        if (code == EAGAIN || code == EINTR) return false;
-        sink_(std::unexpected{Error{"recvmsg", code}});
-        return false;
-    }
-    Received received;
-    received.interface = descriptors_.interface;
-    received.family = descriptors_.family;
-    received.metadata.source = from_socket_address(from);
-    read_control(message, received.metadata);
-    auto bytes = std::span<const std::uint8_t>{buffer_}.first(static_cast<std::size_t>(octets));
-    if (received.family == net::Family::Ipv4) bytes = without_ipv4_header(bytes);
-    received.bytes.assign(bytes.begin(), bytes.end());
-    sink_(std::move(received));
-    return true;
+void RawSocket::receive(std::expected<anyvip::io::Packet, Error> packet) {
+    if (!packet) return sink_(std::unexpected{packet.error()});
+    auto bytes = std::span<const std::uint8_t>{packet->bytes};
+    if (descriptors_.family == net::Family::Ipv4) bytes = without_ipv4_header(bytes);
+    sink_(
+        Received{.interface = descriptors_.interface,
+                 .family = descriptors_.family,
+                 .metadata = {.source = packet->source.address, .destination = packet->destination, .ttl = packet->ttl},
+                 .bytes = {bytes.begin(), bytes.end()}});
 }
 
 }  // namespace anyvip::vrrp::io

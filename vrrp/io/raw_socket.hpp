@@ -1,21 +1,17 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <functional>
-#include <memory>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "anyvip/net/address.hpp"
 #include "anyvip/net/interface.hpp"
 #include "io/file_descriptor.hpp"
+#include "io/socket.hpp"
 #include "vrrp/advertisement.hpp"
 
 /// The wire of VRRP: IP protocol 112 on one interface and family, and the Ethernet frames of gratuitous ARP.
@@ -29,12 +25,8 @@
 /// elsewhere. The rest never blocks, and a full send buffer is an error like any other.
 namespace anyvip::vrrp::io {
 
-struct Error {
-    std::string_view step;  ///< the system call or option, as in "setsockopt(SO_BINDTODEVICE)"
-    int code = 0;           ///< errno
-    friend bool operator==(const Error&, const Error&) = default;
-};
-[[nodiscard]] std::string describe(const Error& error);
+using Error = anyvip::io::SocketError;
+using anyvip::io::describe;
 
 struct Received {
     net::InterfaceName interface;
@@ -80,21 +72,15 @@ public:
     /// A whole Ethernet frame.
     [[nodiscard]] std::expected<void, Error> send_frame(std::span<const std::uint8_t> frame);
 
-    /// Hands everything that is pending to the sink, now. The driver calls it before it feeds TimerExpired:
-    /// a timer that ran out while advertisements wait in the socket proves nothing.
-    void drain();
+    /// Hands everything that is pending to the sink, now.
+    void drain() { packets_.drain(); }
 
 private:
-    void wait();
-    /// False when nothing is pending any more.
-    bool receive_one();
+    void receive(std::expected<anyvip::io::Packet, Error> packet);
 
     Descriptors descriptors_;
-    boost::asio::posix::stream_descriptor packets_;  ///< borrowed: only waits for what arrives
     Sink sink_;
-    /// Handlers of earlier descriptors hold the earlier one.
-    std::shared_ptr<const int> epoch_;
-    std::vector<std::uint8_t> buffer_;
+    anyvip::io::PacketReader packets_;
 };
 
 }  // namespace anyvip::vrrp::io
