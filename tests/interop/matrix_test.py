@@ -34,14 +34,24 @@ AT_ONCE = 3
 # The slowest wait between two attempts of a router, and a busy machine.
 UP = 20
 
-WORKS, FAILED = "works", "FAILED"
+WORKS, FAILED, NOT_YET = "works", "FAILED", "not yet"
 
 # Cells that no test can hold, and why.
 FACTS = {
     "route refresh": {"GoBGP": "never asks for one"},
+    "IPv4 routes over an IPv6 next hop": {"OpenBGPD": "no RFC 8950"},
+    "roles": {"GoBGP": "no RFC 9234", "ExaBGP": "no RFC 9234"},
+    "unnumbered": {"ExaBGP": "no link-local peers"},
+    "graceful restart": {"ExaBGP": "keeps no routes"},
+    "BFD": {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"},
+    "BFD over two hops": {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"},
     # Debian's build signs what it sends, and looks for no signature on what connects to it.
     "TCP-MD5, we connect": {"OpenBGPD": "signs only where it connects"},
 }
+
+# Rows that we have no way to hold yet.
+LATER = ("our listen range", "IPv4 routes over an IPv6 next hop", "ADD-PATH", "roles", "unnumbered", "graceful restart",
+         "BFD", "BFD over two hops")
 
 
 class Speaker:
@@ -358,9 +368,10 @@ class Table(unittest.TestCase):
     """After all cells: see load_tests."""
 
     def test_the_readme_says_what_this_run_has_found(self):
-        results = {"routers": {name: version(package) for name, (_, package) in ROUTERS.items()},
-                   "cells": {row: {name: Matrix.found.get((row, name)) or FACTS.get(row, {}).get(name, "not run")
-                                   for name in ROUTERS} for row in Matrix.rows}}
+        cells = {row: {name: Matrix.found.get((row, name)) or FACTS.get(row, {}).get(name, "not run") for name in ROUTERS}
+                 for row in Matrix.rows}
+        cells |= {row: {name: FACTS.get(row, {}).get(name, NOT_YET) for name in ROUTERS} for row in LATER}
+        results = {"routers": {name: version(package) for name, (_, package) in ROUTERS.items()}, "cells": cells}
         matrix_table.RESULTS.parent.mkdir(parents=True, exist_ok=True)
         matrix_table.RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
         _, block, _ = matrix_table.split(matrix_table.README.read_text(encoding="utf-8"))

@@ -44,11 +44,15 @@ class Exabgp(Router):
                 lines += ["outgoing-ttl 255", f"incoming-ttl {256 - neighbor.hops}"]
             elif neighbor.hops > 1:
                 lines += [f"outgoing-ttl {neighbor.hops}"]
+            able = "route-refresh enable;"
+            able += " add-path send/receive;" if neighbor.add_path else ""
+            able += " nexthop enable;" if neighbor.extended_next_hop else ""
+            hops = " nexthop { ipv4 unicast ipv6; }\n" if neighbor.extended_next_hop else ""
             families = " ".join(f"{name} unicast;" for name in neighbor.families)
             text += f"neighbor {neighbor.dynamic or neighbor.address} {{\n " + ";\n ".join(lines) + f""";
- capability {{ route-refresh enable; }}
+ capability {{ {able} }}
  family {{ {families} }}
- api {{ processes [ table ]; neighbor-changes; receive {{ parsed; update; }} }}
+{hops} api {{ processes [ table ]; neighbor-changes; receive {{ parsed; update; }} }}
 }}
 """
         return text

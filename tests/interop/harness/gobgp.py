@@ -80,6 +80,10 @@ def settings(table, neighbor):
         text += f" [{table}.ttl-security.config]\n  enabled = true\n  ttl-min = {256 - neighbor.hops}\n"
     elif neighbor.hops > 1:
         text += f" [{table}.ebgp-multihop.config]\n  enabled = true\n  multihop-ttl = {neighbor.hops}\n"
+    if neighbor.add_path:
+        text += f" [{table}.add-paths.config]\n  receive = true\n  send-max = 8\n"
+    if neighbor.graceful_restart:
+        text += f" [{table}.graceful-restart.config]\n  enabled = true\n  helper-only = true\n"
     for name in neighbor.families:
         text += f' [[{table}.afi-safis]]\n  [{table}.afi-safis.config]\n   afi-safi-name = "{name}-unicast"\n'
     return text

@@ -17,6 +17,10 @@ class Neighbor:
     hops: int = 1               # to our daemon; more than 1: multihop
     ttl_security: bool = False  # GTSM, for as many hops
     passive: bool = False       # the router waits for our connection
+    role: str = ""              # the router's (RFC 9234): provider, customer, peer, rs-server, rs-client
+    add_path: bool = False      # several paths for a prefix, both ways
+    extended_next_hop: bool = False     # IPv4 routes may have an IPv6 next hop (RFC 8950)
+    graceful_restart: bool = False      # the router keeps our routes for a while (RFC 4724)
     dynamic: str = ""           # a prefix: the router does not know the address and waits for whoever comes from there
 
     @property

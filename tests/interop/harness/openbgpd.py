@@ -24,6 +24,8 @@ class Openbgpd(Router):
             lines += [f"tcp md5sig password {neighbor.key}"] if neighbor.key else []
             lines += [f"multihop {neighbor.hops}"] if neighbor.hops > 1 else []
             lines += ["ttl-security yes"] if neighbor.ttl_security else []
+            lines += [f"announce policy {neighbor.role.replace('rs-server', 'rs')}"] if neighbor.role else []
+            lines += ["announce add-path recv yes", "announce add-path send all"] if neighbor.add_path else []
             lines += ["passive"] if neighbor.passive else []
             text += f"neighbor {neighbor.dynamic or neighbor.address} {{\n " + "\n ".join(lines) + "\n}\n"
         return text + "allow from any\nallow to any\n"

@@ -37,6 +37,9 @@ class Frr(Router):
             words = [f"remote-as {neighbor.asn}", f"update-source {neighbor.source}", "timers connect 1"]
             words += [f"password {neighbor.key}"] if neighbor.key else []
             words += ["passive"] if neighbor.passive else []
+            words += [f"local-role {neighbor.role}"] if neighbor.role else []
+            words += ["capability extended-nexthop"] if neighbor.extended_next_hop else []
+            words += ["graceful-restart-helper"] if neighbor.graceful_restart else []
             if neighbor.ttl_security:
                 words += [f"ttl-security hops {neighbor.hops}"]
             elif neighbor.hops > 1:
@@ -46,6 +49,7 @@ class Frr(Router):
             text += f" bgp listen range {neighbor.dynamic} peer-group {who}\n" if neighbor.dynamic else ""
             for name in neighbor.families:
                 families[name] += f"  neighbor {who} activate\n"
+                families[name] += f"  neighbor {who} addpath-tx-all-paths\n" if neighbor.add_path else ""
         return text + "".join(f" address-family {name} unicast\n{lines} exit-address-family\n"
                               for name, lines in families.items())
 
@@ -147,7 +151,11 @@ class Bird(Router):
             lines += ["ttl security on"] if neighbor.ttl_security else []
             lines += ["passive on"] if neighbor.passive else []
             lines += [f'dynamic name "{neighbor.name}"'] if neighbor.dynamic else []
-            lines += [f"{name} {{ import all; export where source = RTS_STATIC; next hop address {hop}; }}"
+            lines += [f"local role {neighbor.role.replace('-', '_')}"] if neighbor.role else []
+            lines += ["graceful restart aware"] if neighbor.graceful_restart else []
+            more = " add paths on;" if neighbor.add_path else ""
+            more += " extended next hop on;" if neighbor.extended_next_hop else ""
+            lines += [f"{name} {{ import all; export where source = RTS_STATIC; next hop address {hop};{more} }}"
                       for name, hop in zip(FAMILIES, (neighbor.local, neighbor.local6)) if name in neighbor.families]
             text += f"protocol bgp {neighbor.name} {{\n " + ";\n ".join(lines) + ";\n}\n"
         return text
