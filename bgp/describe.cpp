@@ -70,6 +70,7 @@ std::string describe(const Reason& reason) {
         case Reason::Kind::SendHoldTimerExpired: return "send hold timer expired";
         case Reason::Kind::ConnectionFailed: return "connection failed " + quoted(reason.text);
         case Reason::Kind::Collision: return "connection collision";
+        case Reason::Kind::BfdDown: return "BFD down " + quoted(reason.text);
     }
     return "unknown reason";
 }
@@ -125,6 +126,9 @@ std::string describe(const UpdateMsgErr& event) {
 }
 std::string describe(const RouteRefreshMsg&) {
     return "RouteRefreshMsg";
+}
+std::string describe(const BfdDown& event) {
+    return "BfdDown " + quoted(event.text);
 }
 std::string describe(const Progress&) {
     return "Progress";
@@ -213,6 +217,12 @@ std::string describe(const RoutesChanged& event) {
 }
 std::string describe(const InitialRoutesComplete&) {
     return "InitialRoutesComplete";
+}
+std::string describe(const BfdDown& event) {
+    return "BfdDown " + quoted(event.text);
+}
+std::string describe(const BfdUp&) {
+    return "BfdUp";
 }
 std::string describe(const ConfigChanged& event) {
     return "ConfigChanged " + describe(event.config.address);

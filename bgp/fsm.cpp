@@ -153,6 +153,7 @@ struct Fsm::Handler {
     }
     Step operator()(const Connect& connect, const ManualStart&) const { return stay(connect); }  // Events 1, 3-7
     Step operator()(const Connect& connect, const Progress&) const { return stay(connect); }
+    Step operator()(const Connect& connect, const BfdDown&) const { return stay(connect); }
     /// "Any other events (Events 8, 10-11, 13, 19, 23, 25-28)".
     Step operator()(const Connect&, const auto&) const { return {back_off(), {AbortOpen{}}, unexpected_event()}; }
 
@@ -173,6 +174,7 @@ struct Fsm::Handler {
     Step operator()(const Active&, const OpenCollisionDump&) const { return {Idle{}, {}, collision()}; }  // Event 23
     Step operator()(const Active& active, const ManualStart&) const { return stay(active); }  // Events 1, 3-7
     Step operator()(const Active& active, const Progress&) const { return stay(active); }
+    Step operator()(const Active& active, const BfdDown&) const { return stay(active); }
     /// "Any other event (Events 8, 10-11, 13, 19, 23, 25-28)".
     Step operator()(const Active&, const auto&) const { return {back_off(), {}, unexpected_event()}; }
 
@@ -208,6 +210,7 @@ struct Fsm::Handler {
         return stay(open_sent);  // Events 16, 17: a second connection, which is the Peer's to track.
     }
     Step operator()(const OpenSent& open_sent, const Progress&) const { return stay(open_sent); }
+    Step operator()(const OpenSent& open_sent, const BfdDown&) const { return stay(open_sent); }
     /// "Any other event (Events 9, 11-13, 20, 25-28)".
     template <class Other>
     Step operator()(const OpenSent&, const Other&) const {
@@ -244,6 +247,7 @@ struct Fsm::Handler {
         return stay(confirm);  // Events 16, 17: a second connection, which is the Peer's to track.
     }
     Step operator()(const OpenConfirm& confirm, const Progress&) const { return stay(confirm); }
+    Step operator()(const OpenConfirm& confirm, const BfdDown&) const { return stay(confirm); }
     /// "Any other event (Events 9, 12-13, 20, 27-28)", and a second OPEN on the same connection.
     template <class Other>
     Step operator()(const OpenConfirm&, const Other&) const {
@@ -285,6 +289,7 @@ struct Fsm::Handler {
         next.send_hold_timer = send_hold_timer(established.negotiated);
         return {next, {}, {}};
     }
+    Step operator()(const Established&, const BfdDown& event) const { return down(path_failed(event)); }
     Step operator()(const Established& established, const ManualStart&) const { return stay(established); }
     Step operator()(const Established& established, const TcpConnectionConfirmed&) const {
         return stay(established);  // Events 16, 17: a second connection, which is the Peer's to refuse.
@@ -381,6 +386,15 @@ private:
 
     [[nodiscard]] Step disconnected(const TcpConnectionFails& event) const {
         return {back_off(), {CloseConnection{}}, connection_failed(event)};
+    }
+
+    /// RFC 9384. Nobody broke a rule: the next attempt, which finds out whether the path is there again, comes within
+    /// a second, and the back-off does not grow.
+    [[nodiscard]] Step path_failed(const BfdDown& event) const {
+        const auto notification = cease(CeaseSubcode::BfdDown);
+        return {Idle{now + jittered(std::chrono::seconds{1})},
+                {fsm::Send{notification}, CloseConnection{}},
+                Reason{.kind = Reason::Kind::BfdDown, .notification = notification, .text = event.text}};
     }
 
     /// The next state is of no interest: the Peer drops the machine, or puts the winner in its place.

@@ -66,6 +66,7 @@ struct Reason {
         SendHoldTimerExpired,
         ConnectionFailed,  ///< TCP: refused, reset, timed out; `text` has the system's words
         Collision,         ///< the other connection to this peer won (§6.8)
+        BfdDown,           ///< RFC 9384: BFD says that the path to the peer has failed; `text` has its diagnostic
     };
     Kind kind = Kind::Stopped;
     std::optional<Notification> notification;  ///< sent or received
@@ -158,12 +159,18 @@ struct RouteRefreshMsg {  ///< RFC 2918; no number. Restarts no timer
 struct Progress {  ///< RFC 9687: TCP took octets of ours, or has none left to take
     friend bool operator==(const Progress&, const Progress&) = default;
 };
+/// RFC 9384; no number. BFD says that the path to the peer has failed. Only a session can end by it: BFD that is not
+/// up yet keeps no BGP down.
+struct BfdDown {
+    std::string text;
+    friend bool operator==(const BfdDown&, const BfdDown&) = default;
+};
 struct TimerExpired {  ///< 9, 10, 11, 13, 29: whichever timers are due
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
 using Event = std::variant<ManualStart, ManualStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen, BgpHeaderErr,
                            BgpOpenMsgErr, OpenCollisionDump, NotifMsg, KeepAliveMsg, UpdateMsg, UpdateMsgErr,
-                           RouteRefreshMsg, Progress, TimerExpired>;
+                           RouteRefreshMsg, Progress, BfdDown, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by TcpConnectionConfirmed or TcpConnectionFails
@@ -255,6 +262,7 @@ namespace fsm {
 [[nodiscard]] std::string describe(const UpdateMsgErr& event);
 [[nodiscard]] std::string describe(const RouteRefreshMsg& event);
 [[nodiscard]] std::string describe(const Progress& event);
+[[nodiscard]] std::string describe(const BfdDown& event);
 [[nodiscard]] std::string describe(const TimerExpired& event);
 [[nodiscard]] std::string describe(const OpenConnection& action);
 [[nodiscard]] std::string describe(const AbortOpen& action);

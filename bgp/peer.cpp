@@ -123,6 +123,16 @@ private:
 
     void on(const InitialRoutesComplete&) { peer_.adj_rib_out_.allow_end_of_rib(); }
 
+    void on(const BfdDown& event) { feed(peer_.primary_, fsm::BfdDown{event.text}); }
+
+    /// An attempt that waits for a timer need not wait any longer.
+    void on(const BfdUp&) {
+        auto& primary = peer_.primary_;
+        if (!peer_.started_ || peer_.incoming_ || primary.connection || primary.fsm.state() >= State::OpenSent) return;
+        feed(primary, fsm::ManualStop{});
+        feed(primary, fsm::ManualStart{});
+    }
+
     void on(const ConfigChanged& event) {
         if (event.config == peer_.config_) return;
         const bool reset = needs_reset(peer_.config_, event.config);

@@ -41,7 +41,7 @@
 /// routes for a while (graceful restart) must not keep ours. End-of-RIB waits for InitialRoutesComplete.
 /// Import: nothing is kept. Received UPDATEs are counted and handed on (RFC 8212 by construction).
 ///
-/// Not implemented: maximum prefixes, dynamic peers, BFD, Graceful Restart, route refresh towards the peer.
+/// Not implemented: maximum prefixes, dynamic peers, Graceful Restart, route refresh towards the peer.
 namespace anyvip::bgp {
 
 /// A TCP connection; assigned by the shell, unique in the process.
@@ -105,6 +105,13 @@ struct RoutesChanged {
 struct InitialRoutesComplete {  ///< the first verdicts are known
     friend bool operator==(const InitialRoutesComplete&, const InitialRoutesComplete&) = default;
 };
+struct BfdDown {       ///< the path to the peer has failed (RFC 9384); means something to a session alone
+    std::string text;  ///< the diagnostic
+    friend bool operator==(const BfdDown&, const BfdDown&) = default;
+};
+struct BfdUp {  ///< the path to the peer is there
+    friend bool operator==(const BfdUp&, const BfdUp&) = default;
+};
 struct ConfigChanged {
     PeerConfig config;
     friend bool operator==(const ConfigChanged&, const ConfigChanged&) = default;
@@ -112,8 +119,9 @@ struct ConfigChanged {
 struct TimerExpired {
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
-using Event = std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, ConnectionClosed,
-                           Received, Written, RoutesChanged, InitialRoutesComplete, ConfigChanged, TimerExpired>;
+using Event =
+    std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, ConnectionClosed, Received,
+                 Written, RoutesChanged, InitialRoutesComplete, BfdDown, BfdUp, ConfigChanged, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by ConnectionOpened or ConnectionFailed with the same attempt
@@ -246,6 +254,8 @@ private:
 [[nodiscard]] std::string describe(const Written& event);
 [[nodiscard]] std::string describe(const RoutesChanged& event);
 [[nodiscard]] std::string describe(const InitialRoutesComplete& event);
+[[nodiscard]] std::string describe(const BfdDown& event);
+[[nodiscard]] std::string describe(const BfdUp& event);
 [[nodiscard]] std::string describe(const ConfigChanged& event);
 [[nodiscard]] std::string describe(const TimerExpired& event);
 [[nodiscard]] std::string describe(const OpenConnection& action);

@@ -47,7 +47,7 @@ private:
     }
 
     void step(std::uint8_t kind) {
-        switch (kind % 12) {
+        switch (kind % 14) {
             case 0: return feed(Start{});
             case 1: return feed(Stop{CeaseSubcode::AdministrativeShutdown, "x"});
             case 2: return opened(attempt_);
@@ -60,6 +60,8 @@ private:
             case 9: return feed(RoutesChanged{{change(), change()}});
             case 10: return feed(InitialRoutesComplete{});
             case 11: now_ += std::chrono::milliseconds{in_.u16()}; return feed(TimerExpired{});
+            case 12: return feed(BfdDown{"fuzzed"});
+            case 13: return feed(BfdUp{});
             default: return;
         }
     }

@@ -531,5 +531,31 @@ TEST(Negotiate, ExternalIsAnyAsButOursAndNotZero) {
     EXPECT_EQ(negotiate(config, open).error(), bad_peer_as());
 }
 
+// ---- BFD ------------------------------------------------------------------------------------------------
+
+// RFC 9384 §3 "Cease NOTIFICATION with subcode BFD Down": positive
+TEST_F(FsmTest, ASessionWhosePathHasFailedEndsWithCeaseBfdDownAndIsTriedAgainWithinASecond) {
+    reach(State::Established);
+    const auto reason =
+        Reason{.kind = Reason::Kind::BfdDown, .notification = cease(CeaseSubcode::BfdDown), .text = "silence"};
+    EXPECT_THAT(what(BfdDown{"silence"}),
+                ElementsAre(Send{cease(CeaseSubcode::BfdDown)}, CloseConnection{}, SessionDown{reason}));
+    EXPECT_EQ(machine.state(), State::Idle);
+    EXPECT_GE(remaining(), 750ms);
+    EXPECT_LE(remaining(), 1s);
+    EXPECT_EQ(machine.connect_retry_counter(), 0U);  // The back-off after errors does not grow by it.
+}
+
+// RFC 9384: negative. BFD that was never up keeps no BGP down (RFC 5882 §4.1).
+TEST_F(FsmTest, WithoutASessionBfdDownMeansNothing) {
+    for (const auto state : {State::Idle, State::Connect, State::Active, State::OpenSent, State::OpenConfirm}) {
+        machine = Fsm{config_of_node(), random};
+        reach(state);
+        const auto before = machine.full_state();
+        EXPECT_EQ(feed(BfdDown{"silence"}), Actions{});
+        EXPECT_EQ(machine.full_state(), before);
+    }
+}
+
 }  // namespace
 }  // namespace anyvip::bgp

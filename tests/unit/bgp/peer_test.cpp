@@ -598,6 +598,37 @@ TEST_F(PeerTest, WhatThePeerAnnouncesIsHandedOnAndNotKept) {
     EXPECT_EQ(peer.status().counters.updates_in, 1U);
 }
 
+// RFC 9384 §3: positive
+TEST_F(PeerTest, BfdDownEndsTheSessionWithItsCeaseAndIsShownAsTheLastError) {
+    establish();
+    const auto actions = feed(BfdDown{"Control Detection Time Expired"});
+    EXPECT_THAT(sent(actions), ElementsAre(Message{cease(CeaseSubcode::BfdDown)}));
+    EXPECT_EQ(all<CloseConnection>(actions).size(), 1U);
+    EXPECT_EQ(all<SessionDown>(actions).size(), 1U);
+    ASSERT_TRUE(peer.status().last_error);
+    EXPECT_EQ(describe(*peer.status().last_error), "BFD down \"Control Detection Time Expired\"");
+    EXPECT_LE(*peer.deadline(), now + 1s);
+}
+
+TEST_F(PeerTest, BfdUpMakesAWaitingPeerTryAtOnce) {
+    establish();
+    (void)feed(BfdDown{"x"});
+    EXPECT_THAT(all<OpenConnection>(feed(BfdUp{})), ElementsAre(OpenConnection{AttemptId{2}}));
+    (void)feed(ConnectionFailed{AttemptId{2}, "refused"});
+    ASSERT_EQ(peer.state(), State::Active);
+    EXPECT_THAT(all<OpenConnection>(feed(BfdUp{})), ElementsAre(OpenConnection{AttemptId{3}}));
+}
+
+TEST_F(PeerTest, BfdUpDisturbsNeitherAConnectionNorAStoppedPeer) {
+    EXPECT_EQ(feed(BfdUp{}), Actions{});
+    (void)feed(Start{});
+    (void)open(1, 1);
+    EXPECT_EQ(feed(BfdUp{}), Actions{});
+    (void)receive(1, router_open());
+    (void)receive(1, Keepalive{});
+    EXPECT_EQ(feed(BfdUp{}), Actions{});
+}
+
 TEST_F(PeerTest, GarbageInsteadOfAHeaderIsAnsweredAndClosed) {
     establish();
     const auto refused = feed(Received{ConnectionId{1}, std::vector<std::uint8_t>(19, 0x55)});
