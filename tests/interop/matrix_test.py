@@ -181,7 +181,9 @@ NEVER = [
 ]
 # OpenBGPD lets us in without a key, see FACTS.
 NOT_OURS_TO_REFUSE = {(23, "OpenBGPD")}
-REFRESH = "route refresh"
+REFRESH, FAREWELL = "route refresh", "the router's Cease, with its text"
+GONE = "new line card"          # the text
+WITHOUT_TEXT = ("ExaBGP",)      # its operator can give the number only, and it adds what that means
 
 
 class Sessions:
@@ -198,6 +200,7 @@ class Sessions:
                       if name not in FACTS.get(speaker.row, {})]
         self.never = [self.cell(speaker, number, name) for speaker in NEVER for number, name in enumerate(ROUTERS, 1)
                       if (speaker.number, name) not in NOT_OURS_TO_REFUSE]
+        self.farewells = [self.cell(SPEAKERS[0], number, name, FAREWELL) for number, name in enumerate(ROUTERS, 1)]
         self.refreshes = [self.cell(SPEAKERS[0], number, name, REFRESH) for number, name in enumerate(ROUTERS, 1)
                           if name not in FACTS[REFRESH]]
         self.frames = {}
@@ -241,6 +244,7 @@ class Sessions:
         self.announced("the VIPs arrive with their attributes", UP)
         expect(self.cells, "the router's route is counted", lambda cell: cell.status()["counters"]["updates_in"] > 0, AT_ONCE)
         self.refresh()
+        self.farewell()
         for speaker in SPEAKERS:
             speaker.health.unlink()
         self.gone("a failed check withdraws")
@@ -292,6 +296,21 @@ class Sessions:
                lambda cell: cell.status()["counters"]["updates_out"] >= before[cell.router.name] + 2 and self.as_expected(cell),
                AT_ONCE)
 
+    def farewell(self):
+        """The router's operator ends the session and says why: so do we in the log. Then it goes on."""
+        attempt(self.farewells, lambda cell: cell.router.shut(cell.neighbor, GONE))
+
+        def told(cell):
+            text = "Administrative Shutdown" if cell.router.name in WITHOUT_TEXT else GONE
+            words = f'peer={cell.router.name} StateChanged Established -> Idle: ' \
+                f'received Cease / Administrative Shutdown "{text}"'
+            return words in cell.speaker.daemon.process.output()
+
+        expect(self.farewells, "we tell the router's last words", told, AT_ONCE)
+        for cell in self.farewells:
+            cell.router.open(cell.neighbor)
+        expect(self.farewells, "the session comes back with the VIPs", self.as_expected, UP)
+
     @staticmethod
     def read_cease(cell):
         words = cell.router.last_words(cell.neighbor)
@@ -319,7 +338,7 @@ class Sessions:
                     cell.error = cell.error or error
 
     def errors(self, row, name):
-        return [cell.error for cell in self.cells + self.never + self.refreshes
+        return [cell.error for cell in self.cells + self.never + self.refreshes + self.farewells
                 if (cell.row, cell.router.name) == (row, name) and cell.error]
 
 
@@ -331,7 +350,7 @@ def carried(cell):
 class Matrix(unittest.TestCase):
     """One test for each cell; what it finds goes into the table."""
 
-    rows = list(dict.fromkeys([speaker.row for speaker in SPEAKERS])) + [REFRESH]
+    rows = list(dict.fromkeys([speaker.row for speaker in SPEAKERS])) + [REFRESH, FAREWELL]
     found = {}
 
     @classmethod

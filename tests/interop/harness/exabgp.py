@@ -73,7 +73,7 @@ class Exabgp(Router):
         whole = text.rfind("\n") + 1            # the last line may be being written
         self.position += len(text[:whole].encode())
         for line in text[:whole].splitlines():
-            self.happened(json.loads(line))
+            self.happened(json.loads(line, strict=False))     # a reason may have a control character in it
         table = {}
         for (_, prefix), found in self.table.items():
             table.setdefault(prefix, []).append(found)
@@ -99,6 +99,13 @@ class Exabgp(Router):
 
     def announce(self, route, next_hop):
         self.order(f"announce route {route} next-hop {next_hop}")
+
+    def shut(self, neighbor, text):
+        """The operator ends the session; of the reason it can say the number only."""
+        self.order(f"neighbor {neighbor.address} teardown 2")
+
+    def open(self, neighbor):
+        """It goes on by itself."""
 
     def ask_refresh(self, neighbor):
         for name in neighbor.families:

@@ -56,6 +56,13 @@ class Gobgp(Router):
     def announce(self, route, next_hop):
         self.node.run(f"gobgp global rib add -a {family(route)} {route} nexthop {next_hop}")
 
+    def shut(self, neighbor, text):
+        """The operator ends the session and says why (RFC 9003)."""
+        self.node.run(["gobgp", "neighbor", neighbor.address, "shutdown", "--reason", text])
+
+    def open(self, neighbor):
+        self.node.run(["gobgp", "neighbor", neighbor.address, "enable"])
+
     def last_words(self, neighbor):
         lines = [line for line in self.process.output().splitlines()
                  if f"Key={neighbor.address} " in line.replace('"', "") and "received notification" in line]

@@ -45,6 +45,13 @@ class Openbgpd(Router):
         """The next hop is always its own end of the session."""
         self.node.run(["bgpctl", "network", "add", route])
 
+    def shut(self, neighbor, text):
+        """The operator ends the session and says why (RFC 9003)."""
+        self.node.run(["bgpctl", "neighbor", neighbor.address, "down", text])
+
+    def open(self, neighbor):
+        self.node.run(["bgpctl", "neighbor", neighbor.address, "up"])
+
     def ask_refresh(self, neighbor):
         self.node.run(f"bgpctl neighbor {neighbor.address} refresh")
 

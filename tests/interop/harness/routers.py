@@ -121,6 +121,13 @@ class Frr(Router):
         """The next hop is always its own end of the session."""
         self.configure("router bgp", f"address-family ipv{6 if ':' in route else 4} unicast", f"network {route}")
 
+    def shut(self, neighbor, text):
+        """The operator ends the session and says why (RFC 9003)."""
+        self.configure("router bgp", f"neighbor {neighbor.address} shutdown message {text}")
+
+    def open(self, neighbor):
+        self.configure("router bgp", f"no neighbor {neighbor.address} shutdown")
+
     def ask_refresh(self, neighbor):
         for family in neighbor.families:
             self.vtysh(f"clear bgp {family} unicast {neighbor.address} soft in")
@@ -222,6 +229,13 @@ class Bird(Router):
         self.announced.append(f"protocol static {{ ipv{6 if ':' in route else 4}; route {route} blackhole; }}\n")
         self.node.file("routes.conf", "".join(self.announced))
         self.birdc("configure")
+
+    def shut(self, neighbor, text):
+        """The operator ends the session and says why (RFC 9003)."""
+        self.node.run(["birdc", "-s", "/run/bird.ctl", "disable", neighbor.name, f'"{text}"'])
+
+    def open(self, neighbor):
+        self.birdc(f"enable {neighbor.name}")
 
     def ask_refresh(self, neighbor):
         self.birdc(f"reload in {neighbor.name}")

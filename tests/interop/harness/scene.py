@@ -38,6 +38,16 @@ class Cell:
         return self.speaker.peer(self.router.name)
 
 
+class Unread:
+    """In the place of a View when the router could not be asked: every question about it fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"the router did not answer: {self.error}")
+
+
 def expect(cells, what, condition, deadline):
     """Every cell that has not failed yet fulfils `condition(cell)` within `deadline` seconds, or fails."""
     waiting = {id(cell): (cell, None) for cell in cells if not cell.error}
@@ -67,7 +77,10 @@ def look(cells):
     for cell in cells:
         name = cell.router.name
         if name not in views:
-            views[name] = cell.router.read()
+            try:
+                views[name] = cell.router.read()
+            except NOT_YET as error:
+                views[name] = Unread(error)
         cell.view = views[name]
 
 
