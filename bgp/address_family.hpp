@@ -33,7 +33,22 @@ inline constexpr AddressFamily ipv6_unicast{2, 1};
     return std::nullopt;
 }
 
+/// Some of the two unicast families: those that a session carries, or does something particular with.
+struct Families {
+    bool ipv4 = false;
+    bool ipv6 = false;
+    friend constexpr auto operator<=>(const Families&, const Families&) = default;
+
+    [[nodiscard]] constexpr bool contains(net::Family family) const {
+        return family == net::Family::Ipv4 ? ipv4 : ipv6;
+    }
+    [[nodiscard]] constexpr bool none() const { return !ipv4 && !ipv6; }
+    constexpr void add(net::Family family) { (family == net::Family::Ipv4 ? ipv4 : ipv6) = true; }
+};
+
 /// "ipv4-unicast", "ipv6-unicast", "afi 25 safi 70".
 [[nodiscard]] std::string describe(AddressFamily family);
+/// "ipv4", "ipv4+ipv6", "none".
+[[nodiscard]] std::string describe(const Families& families);
 
 }  // namespace anyvip::bgp

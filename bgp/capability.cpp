@@ -107,6 +107,98 @@ FourOctetAs decode_four_octet_as(wire::Reader& in) {
     return {Asn{in.u32()}};
 }
 
+// RFC 9234 §4.1: one octet.
+void encode_role(const RoleCapability& capability, wire::Writer& out) {
+    out.u8(capability.value);
+}
+
+RoleCapability decode_role(wire::Reader& in) {
+    return {in.u8()};
+}
+
+// RFC 7911 §4: entries of AFI (2 octets), SAFI (1), Send/Receive (1).
+void encode_add_path(const AddPath& capability, wire::Writer& out) {
+    for (const auto& entry : capability.entries) {
+        write_family(entry.family, out);
+        out.u8(entry.mode);
+    }
+}
+
+AddPath decode_add_path(wire::Reader& in) {
+    AddPath capability;
+    while (!in.at_end()) {
+        const auto family = read_family(in);
+        capability.entries.push_back({family, in.u8()});
+    }
+    return capability;
+}
+
+// RFC 9494 §3.1: entries of AFI (2 octets), SAFI (1), flags (1, F first), Long-Lived Stale Time (3).
+constexpr std::chrono::seconds::rep longest_stale_time = 0xffffff;
+
+void encode_long_lived(const LongLivedGracefulRestart& capability, wire::Writer& out) {
+    for (const auto& entry : capability.families) {
+        write_family(entry.family, out);
+        out.u8(entry.forwarding_preserved ? forwarding_bit : 0);
+        const auto time = std::clamp<std::chrono::seconds::rep>(entry.stale_time.count(), 0, longest_stale_time);
+        out.u8(static_cast<std::uint8_t>(time >> 16U));
+        out.u16(static_cast<std::uint16_t>(time));
+    }
+}
+
+LongLivedGracefulRestart decode_long_lived(wire::Reader& in) {
+    LongLivedGracefulRestart capability;
+    while (!in.at_end()) {
+        LongLivedGracefulRestart::Entry entry;
+        entry.family = read_family(in);
+        entry.forwarding_preserved = (in.u8() & forwarding_bit) != 0;
+        const std::uint32_t high = in.u8();
+        entry.stale_time = std::chrono::seconds{high << 16U | in.u16()};
+        capability.families.push_back(entry);
+    }
+    return capability;
+}
+
+// draft-walton-bgp-hostname-capability §2: length (1 octet) and host name, length (1) and domain name.
+void write_name(const std::string& name, wire::Writer& out) {
+    const auto length = out.length8();
+    for (const char c : name) out.u8(static_cast<std::uint8_t>(c));
+}
+
+std::string read_name(wire::Reader& in) {
+    const auto name = in.bytes(in.u8());
+    return {name.begin(), name.end()};
+}
+
+void encode_domain_name(const FullyQualifiedDomainName& capability, wire::Writer& out) {
+    write_name(capability.host, out);
+    write_name(capability.domain, out);
+}
+
+FullyQualifiedDomainName decode_domain_name(wire::Reader& in) {
+    FullyQualifiedDomainName capability;
+    capability.host = read_name(in);
+    capability.domain = read_name(in);
+    return capability;
+}
+
+// draft-abraitis-idr-addpath-paths-limit §2: entries of AFI (2 octets), SAFI (1), limit (2).
+void encode_paths_limit(const PathsLimit& capability, wire::Writer& out) {
+    for (const auto& entry : capability.entries) {
+        write_family(entry.family, out);
+        out.u16(entry.limit);
+    }
+}
+
+PathsLimit decode_paths_limit(wire::Reader& in) {
+    PathsLimit capability;
+    while (!in.at_end()) {
+        const auto family = read_family(in);
+        capability.entries.push_back({family, in.u16()});
+    }
+    return capability;
+}
+
 struct Row {
     std::uint8_t code;
     std::string_view name;
@@ -142,9 +234,16 @@ constexpr std::array table{
     flag_row<RouteRefreshCapability>(2, "route-refresh"),
     row<ExtendedNextHop, encode_extended_next_hop, decode_extended_next_hop>(5, "extended-next-hop"),
     flag_row<ExtendedMessage>(6, "extended-message"),
+    row<RoleCapability, encode_role, decode_role>(9, "role"),
     row<GracefulRestart, encode_graceful_restart, decode_graceful_restart>(64, "graceful-restart"),
     row<FourOctetAs, encode_four_octet_as, decode_four_octet_as>(65, "four-octet-as"),
+    row<AddPath, encode_add_path, decode_add_path>(69, "add-path"),
     flag_row<EnhancedRouteRefresh>(70, "enhanced-route-refresh"),
+    row<LongLivedGracefulRestart, encode_long_lived, decode_long_lived>(71, "long-lived-graceful-restart"),
+    row<FullyQualifiedDomainName, encode_domain_name, decode_domain_name>(73, "fqdn"),
+    flag_row<BfdStrictMode>(74, "bfd-strict-mode"),
+    row<PathsLimit, encode_paths_limit, decode_paths_limit>(76, "paths-limit"),
+    flag_row<LinkLocalNextHop>(77, "link-local-next-hop"),
     flag_row<RouteRefreshCapability>(128, "route-refresh-old"),  // Cisco's code before RFC 2918
 };
 
@@ -159,6 +258,10 @@ std::string name_of() {
 }
 
 }  // namespace
+
+bool AddPath::understood() const {
+    return std::ranges::all_of(entries, [](const Entry& entry) { return entry.mode >= 1 && entry.mode <= 3; });
+}
 
 bool offers(const std::vector<Capability>& capabilities, AddressFamily family) {
     if (!has<Multiprotocol>(capabilities)) return family == ipv4_unicast;
@@ -234,6 +337,54 @@ std::string describe(const FourOctetAs& capability) {
 
 std::string describe(const EnhancedRouteRefresh& /*capability*/) {
     return name_of<EnhancedRouteRefresh>();
+}
+
+std::string describe(const RoleCapability& capability) {
+    const auto role = capability.role();
+    return name_of<RoleCapability>() + ' ' + (role ? std::string{describe(*role)} : std::to_string(capability.value));
+}
+
+std::string describe(const AddPath& capability) {
+    auto text = name_of<AddPath>();
+    for (const auto& entry : capability.entries) {
+        text += ' ' + describe(entry.family);
+        if (entry.mode == 1) text += " receive";
+        if (entry.mode == 2) text += " send";
+        if (entry.mode == 3) text += " both";
+        if (entry.mode < 1 || entry.mode > 3) text += " mode " + std::to_string(entry.mode);
+    }
+    return text;
+}
+
+std::string describe(const LongLivedGracefulRestart& capability) {
+    auto text = name_of<LongLivedGracefulRestart>();
+    for (const auto& entry : capability.families) {
+        text += ' ' + describe(entry.family) + ' ' + std::to_string(entry.stale_time.count()) + 's' +
+                (entry.forwarding_preserved ? " preserved" : "");
+    }
+    return text;
+}
+
+std::string describe(const FullyQualifiedDomainName& capability) {
+    const auto name = capability.host + (capability.domain.empty() ? "" : '.' + capability.domain);
+    return name_of<FullyQualifiedDomainName>() + ' ' +
+           fit_for_display(std::vector<std::uint8_t>{name.begin(), name.end()});
+}
+
+std::string describe(const BfdStrictMode& /*capability*/) {
+    return name_of<BfdStrictMode>();
+}
+
+std::string describe(const PathsLimit& capability) {
+    auto text = name_of<PathsLimit>();
+    for (const auto& entry : capability.entries) {
+        text += ' ' + describe(entry.family) + ' ' + std::to_string(entry.limit);
+    }
+    return text;
+}
+
+std::string describe(const LinkLocalNextHop& /*capability*/) {
+    return name_of<LinkLocalNextHop>();
 }
 
 std::string describe(const UnknownCapability& capability) {

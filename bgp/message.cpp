@@ -95,7 +95,7 @@ std::size_t size_of(const Update& update, const EncodeContext& context) {
 }
 
 /// Moves prefixes of the first one's family over to `taken` while they fit. False when not even one does.
-bool take(std::span<const net::Prefix>& prefixes, std::vector<net::Prefix>& taken, std::size_t used,
+bool take(std::span<const net::Prefix>& prefixes, std::vector<Nlri>& taken, std::size_t used,
           const EncodeContext& context, std::size_t max_octets) {
     const auto family = prefixes.front().family();
     std::size_t count = 0;
@@ -122,14 +122,13 @@ std::string joined(const Items& items, std::string_view separator) {
 }
 
 /// The first few: a peer may send a thousand in one message.
-void append(std::string& text, std::string_view verb, const std::vector<net::Prefix>& prefixes) {
+void append(std::string& text, std::string_view verb, const std::vector<Nlri>& routes) {
     constexpr std::size_t shown = 8;
-    if (prefixes.empty()) return;
+    if (routes.empty()) return;
     text += text.empty() ? "" : "; ";
     text += verb;
-    for (const auto& prefix : std::span{prefixes}.first(std::min(prefixes.size(), shown)))
-        text += ' ' + describe(prefix);
-    if (prefixes.size() > shown) text += " and " + std::to_string(prefixes.size() - shown) + " more";
+    for (const auto& nlri : std::span{routes}.first(std::min(routes.size(), shown))) text += ' ' + describe(nlri);
+    if (routes.size() > shown) text += " and " + std::to_string(routes.size() - shown) + " more";
 }
 
 }  // namespace
@@ -267,10 +266,10 @@ Asn Open::asn() const {
 //  +-----------------------------------------------------+
 
 void encode(const Update& update, const EncodeContext& context, wire::Writer& out) {
-    const auto encode_all = [&out](const std::vector<net::Prefix>& prefixes) {
-        for (const auto& prefix : prefixes) {
-            assert(prefix.family() == net::Family::Ipv4);
-            encode_prefix(prefix, out);
+    const auto encode_all = [&](const std::vector<Nlri>& routes) {
+        for (const auto& nlri : routes) {
+            assert(nlri.prefix.family() == net::Family::Ipv4);
+            encode_nlri(nlri, context.add_path.ipv4, out);
         }
     };
     {
@@ -293,18 +292,18 @@ Result<Update> decode_update(std::span<const std::uint8_t> body, const DecodeCon
     if (in.failed()) return refused(UpdateMessageSubcode::MalformedAttributeList);
 
     // RFC 7606 §5.3: a field that can't be parsed resets the session.
-    auto withdrawn_prefixes = decode_prefixes(withdrawn, net::Family::Ipv4);
-    auto nlri_prefixes = decode_prefixes(nlri, net::Family::Ipv4);
-    if (!withdrawn_prefixes || !nlri_prefixes) return refused(UpdateMessageSubcode::InvalidNetworkField);
-    auto decoded = decode_attributes(attributes, !nlri_prefixes->empty(), context);
+    auto withdrawn_routes = decode_nlri(withdrawn, net::Family::Ipv4, context.add_path.ipv4);
+    auto announced_routes = decode_nlri(nlri, net::Family::Ipv4, context.add_path.ipv4);
+    if (!withdrawn_routes || !announced_routes) return refused(UpdateMessageSubcode::InvalidNetworkField);
+    auto decoded = decode_attributes(attributes, !announced_routes->empty(), context);
     if (!decoded) return std::unexpected{std::move(decoded.error())};
 
     Update update;
-    update.withdrawn = std::move(*withdrawn_prefixes);
+    update.withdrawn = std::move(*withdrawn_routes);
     update.mp_unreach = std::move(decoded->mp_unreach);
     update.mp_reach = std::move(decoded->mp_reach);
     update.attributes = std::move(decoded->path);
-    update.nlri = std::move(*nlri_prefixes);
+    update.nlri = std::move(*announced_routes);
     update.errors = std::move(decoded->errors);
     if (decoded->treat_as_withdraw) withdraw_all(update);
     return update;

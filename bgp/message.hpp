@@ -28,9 +28,8 @@
 /// *acceptable* hold time is for `bgp::Fsm`. An UPDATE with an error that RFC 7606 treats as a withdrawal arrives
 /// as one: its routes stand in `withdrawn` and `mp_unreach`, and `errors` says why.
 ///
-/// RFC 4271, 2918 and 7313 (ROUTE-REFRESH), 4724 §2 (End-of-RIB), 4760, 5492, 6286, 6793, 7606, 8654, 9072.
-/// Not implemented: ADD-PATH, refresh with outbound route filters (RFC 5291: what follows the family is ignored
-/// there and is error 7/1 here).
+/// RFC 4271, 2918 and 7313 (ROUTE-REFRESH), 4724 §2 (End-of-RIB), 4760, 5492, 6286, 6793, 7606, 7911, 8654, 9072.
+/// Outbound route filters (RFC 5291) are never offered, so that a refresh with one is error 7/1.
 namespace anyvip::bgp {
 
 enum class MessageType : std::uint8_t { Open = 1, Update = 2, Notification = 3, Keepalive = 4, RouteRefresh = 5 };
@@ -62,11 +61,11 @@ struct Open {
 };
 
 struct Update {
-    std::vector<net::Prefix> withdrawn;  ///< IPv4
+    std::vector<Nlri> withdrawn;  ///< IPv4
     std::optional<MpUnreach> mp_unreach;
     std::optional<MpReach> mp_reach;
-    PathAttributes attributes;      ///< meaningless without nlri or mp_reach
-    std::vector<net::Prefix> nlri;  ///< IPv4
+    PathAttributes attributes;  ///< meaningless without nlri or mp_reach
+    std::vector<Nlri> nlri;     ///< IPv4
     /// Received UPDATEs only: what RFC 7606 let pass, at most max_reported_attribute_errors.
     std::vector<AttributeError> errors;
 

@@ -38,17 +38,6 @@ bool is_control(std::uint32_t c) {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
-std::string fit_for_display(std::span<const std::uint8_t> text) {
-    std::string shown;
-    while (!text.empty()) {
-        const auto [code_point, octets] = first_character(text);
-        if (octets == 0) shown += '?';
-        if (octets != 0 && !is_control(code_point)) shown.append(text.begin(), text.begin() + static_cast<int>(octets));
-        text = text.subspan(std::max<std::size_t>(octets, 1));
-    }
-    return shown;
-}
-
 /// At most `limit` octets, without half a character at the end.
 std::string_view cut(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) return text;
@@ -89,6 +78,17 @@ std::string subcode_name(ErrorCode code, std::uint8_t subcode) {
 }
 
 }  // namespace
+
+std::string fit_for_display(std::span<const std::uint8_t> text) {
+    std::string shown;
+    while (!text.empty()) {
+        const auto [code_point, octets] = first_character(text);
+        if (octets == 0) shown += '?';
+        if (octets != 0 && !is_control(code_point)) shown.append(text.begin(), text.begin() + static_cast<int>(octets));
+        text = text.subspan(std::max<std::size_t>(octets, 1));
+    }
+    return shown;
+}
 
 std::optional<ErrorCode> to_error_code(std::uint8_t code) {
     if (code < 1 || code > 8) return std::nullopt;

@@ -136,6 +136,9 @@ struct Notification {
 template <class T>
 using Result = std::expected<T, Notification>;
 
+/// Words of a peer, fit for a log line: control characters gone, what is not UTF-8 as "?".
+[[nodiscard]] std::string fit_for_display(std::span<const std::uint8_t> text);
+
 [[nodiscard]] Notification hold_timer_expired();
 [[nodiscard]] Notification send_hold_timer_expired();
 /// RFC 6608 §4: the type of the unexpected message is the data.

@@ -1,9 +1,11 @@
 #include "bgp/path_attribute.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <bitset>
 #include <cassert>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace anyvip::bgp {
@@ -29,6 +31,7 @@ constexpr std::uint8_t extended_communities = 16;
 constexpr std::uint8_t as4_path = 17;
 constexpr std::uint8_t as4_aggregator = 18;
 constexpr std::uint8_t large_community = 32;
+constexpr std::uint8_t only_to_customer = 35;
 }  // namespace attribute
 
 // RFC 4271 §4.3.
@@ -340,6 +343,13 @@ std::string describe_originator_id(const PathAttributes& path) {
     return path.originator_id ? "originator_id=" + describe(*path.originator_id) : std::string{};
 }
 
+void encode_all(const std::vector<Nlri>& routes, AddressFamily family, const EncodeContext& context,
+                wire::Writer& out) {
+    const auto addresses = unicast_addresses(family);
+    const bool path_identifiers = addresses && context.add_path.contains(*addresses);
+    for (const auto& nlri : routes) encode_nlri(nlri, path_identifiers, out);
+}
+
 // MP_REACH_NLRI (RFC 4760 §3): AFI (2 octets), SAFI (1), length of the next hop (1), next hop, reserved (1), NLRI.
 
 bool encode_mp_reach(const Encoding& in, wire::Writer& out) {
@@ -348,11 +358,10 @@ bool encode_mp_reach(const Encoding& in, wire::Writer& out) {
     out.u8(in.mp_reach->family.safi);
     {
         const auto length = out.length8();
-        out.ip(in.mp_reach->next_hop);
-        if (in.mp_reach->link_local) out.ipv6(*in.mp_reach->link_local);
+        encode_next_hop(in.mp_reach->next_hop, in.mp_reach->link_local, in.context.link_local_form, out);
     }
     out.u8(0);
-    for (const auto& prefix : in.mp_reach->nlri) encode_prefix(prefix, out);
+    encode_all(in.mp_reach->nlri, in.mp_reach->family, in.context, out);
     return true;
 }
 
@@ -386,9 +395,9 @@ Fault decode_mp_reach(wire::Reader& in, Decoding& decoding) {
     const auto addresses = spoken(reach.family, decoding.context);
     if (!addresses) return Reason::FamilyNotSpoken;
     if (!read_next_hop(next_hops, reach)) return Reason::Length;
-    auto prefixes = decode_prefixes(nlri, *addresses);
-    if (!prefixes) return Reason::Value;
-    reach.nlri = std::move(*prefixes);
+    auto routes = decode_nlri(nlri, *addresses, decoding.context.add_path.contains(*addresses));
+    if (!routes) return Reason::Value;
+    reach.nlri = std::move(*routes);
     decoding.out.mp_reach = std::move(reach);
     return std::nullopt;
 }
@@ -399,7 +408,7 @@ bool encode_mp_unreach(const Encoding& in, wire::Writer& out) {
     if (!in.mp_unreach) return false;
     out.u16(in.mp_unreach->family.afi);
     out.u8(in.mp_unreach->family.safi);
-    for (const auto& prefix : in.mp_unreach->withdrawn) encode_prefix(prefix, out);
+    encode_all(in.mp_unreach->withdrawn, in.mp_unreach->family, in.context, out);
     return true;
 }
 
@@ -411,9 +420,9 @@ Fault decode_mp_unreach(wire::Reader& in, Decoding& decoding) {
     if (in.failed()) return Reason::Length;
     const auto addresses = spoken(unreach.family, decoding.context);
     if (!addresses) return Reason::FamilyNotSpoken;
-    auto prefixes = decode_prefixes(withdrawn, *addresses);
-    if (!prefixes) return Reason::Value;
-    unreach.withdrawn = std::move(*prefixes);
+    auto routes = decode_nlri(withdrawn, *addresses, decoding.context.add_path.contains(*addresses));
+    if (!routes) return Reason::Value;
+    unreach.withdrawn = std::move(*routes);
     decoding.out.mp_unreach = std::move(unreach);
     return std::nullopt;
 }
@@ -449,6 +458,18 @@ bool encode_as4_aggregator(const Encoding& in, wire::Writer& out) {
 
 Fault decode_as4_aggregator(wire::Reader& in, Decoding& decoding) {
     return read_aggregator(in, true, decoding.as4_aggregator);
+}
+
+// ONLY_TO_CUSTOMER (RFC 9234 §5): four octets.
+
+bool encode_only_to_customer(const Encoding& in, wire::Writer& out) {
+    out.u32(in.path.only_to_customer.value_or(Asn{}).value());
+    return in.path.only_to_customer.has_value();
+}
+
+Fault decode_only_to_customer(wire::Reader& in, Decoding& decoding) {
+    decoding.out.path.only_to_customer = Asn{in.u32()};
+    return std::nullopt;
 }
 
 std::string describe_nothing(const PathAttributes& /*path*/) {
@@ -500,6 +521,11 @@ constexpr std::array table{
     Row{attribute::large_community, "LARGE_COMMUNITY", FlagClass::OptionalTransitive, Malformed::Withdraws,
         From::Anyone, encode_large_communities, decode_large_communities,
         [](const PathAttributes& path) { return field("large_communities", joined(path.large_communities, ",")); }},
+    Row{attribute::only_to_customer, "ONLY_TO_CUSTOMER", FlagClass::OptionalTransitive, Malformed::Withdraws,
+        From::Anyone, encode_only_to_customer, decode_only_to_customer,
+        [](const PathAttributes& path) {
+            return path.only_to_customer ? field("only_to_customer", describe(*path.only_to_customer)) : std::string{};
+        }},
 };
 
 const Row* row_of(std::uint8_t type) {
@@ -567,7 +593,7 @@ public:
         if (reset_) return std::unexpected{*reset_};
         merge_four_octet_attributes(decoding_);
         auto& out = decoding_.out;
-        if (out.mp_reach && !classic_nlri_) out.path.next_hop = out.mp_reach->next_hop;
+        if (out.mp_reach && !classic_nlri_) out.path.next_hop = out.mp_reach->effective_next_hop();
         return std::move(out);
     }
 
@@ -676,8 +702,8 @@ struct NamedCommunity {
 constexpr std::array named_communities{
     NamedCommunity{graceful_shutdown_community, "graceful-shutdown"},
     NamedCommunity{Community{0xffff0001}, "accept-own"},           // RFC 7611
-    NamedCommunity{Community{0xffff0006}, "llgr-stale"},           // RFC 9494
-    NamedCommunity{Community{0xffff0007}, "no-llgr"},              // RFC 9494
+    NamedCommunity{llgr_stale_community, "llgr-stale"},            //
+    NamedCommunity{no_llgr_community, "no-llgr"},                  //
     NamedCommunity{blackhole_community, "blackhole"},              //
     NamedCommunity{no_export_community, "no-export"},              //
     NamedCommunity{no_advertise_community, "no-advertise"},        //
@@ -700,6 +726,87 @@ bool parse_numbers(std::string_view text, std::uint32_t limit, std::array<std::u
         at = end;
     }
     return at == last;
+}
+
+/// Extended communities (RFC 4360 §2, §3; IANA "BGP Extended Communities"): type, and subtype.
+namespace extended {
+constexpr std::uint8_t two_octet_as = 0;   // RFC 4360 §3.1: a number of two octets, then a value of four
+constexpr std::uint8_t ipv4_address = 1;   // RFC 4360 §3.2: an address, then a value of two
+constexpr std::uint8_t four_octet_as = 2;  // RFC 5668 §2: a number of four octets, then a value of two
+constexpr std::uint8_t non_transitive = 0x40;
+constexpr std::uint8_t route_target = 2;
+constexpr std::uint8_t site_of_origin = 3;
+constexpr std::uint8_t bandwidth = 4;
+}  // namespace extended
+
+/// Precondition: eight octets were written.
+ExtendedCommunity from_octets(const wire::Writer& written) {
+    ExtendedCommunity community;
+    assert(written.size() == community.octets.size());
+    std::ranges::copy(written.view(), community.octets.begin());
+    return community;
+}
+
+/// Sixteen hexadecimal digits.
+std::optional<ExtendedCommunity> parse_octets(std::string_view digits) {
+    ExtendedCommunity community;
+    if (digits.size() != 2 * community.octets.size()) return std::nullopt;
+    for (std::size_t i = 0; i < community.octets.size(); ++i) {
+        const auto* const first = digits.data() + 2 * i;
+        const auto [end, error] = std::from_chars(first, first + 2, community.octets[i], 16);
+        if (error != std::errc{} || end != first + 2) return std::nullopt;
+    }
+    return community;
+}
+
+/// "65010:100", "4200000010:100", "10.0.0.1:100": the administrator says which type it is.
+std::optional<ExtendedCommunity> parse_administered(std::uint8_t subtype, std::string_view text) {
+    wire::Writer out;
+    std::array<std::uint32_t, 2> numbers{};
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    if (const auto address = net::Ipv4Address::parse(text.substr(0, colon))) {
+        std::array<std::uint32_t, 1> value{};
+        if (!parse_numbers(text.substr(colon + 1), 0xffff, value)) return std::nullopt;
+        out.u8(extended::ipv4_address);
+        out.u8(subtype);
+        out.ipv4(*address);
+        out.u16(static_cast<std::uint16_t>(value[0]));
+        return from_octets(out);
+    }
+    if (!parse_numbers(text, 0xffffffff, numbers)) return std::nullopt;
+    const bool two_octets = numbers[0] <= 0xffff;
+    if (!two_octets && numbers[1] > 0xffff) return std::nullopt;
+    out.u8(two_octets ? extended::two_octet_as : extended::four_octet_as);
+    out.u8(subtype);
+    if (two_octets) {
+        out.u16(static_cast<std::uint16_t>(numbers[0]));
+        out.u32(numbers[1]);
+    } else {
+        out.u32(numbers[0]);
+        out.u16(static_cast<std::uint16_t>(numbers[1]));
+    }
+    return from_octets(out);
+}
+
+/// "65010:1250000".
+std::optional<ExtendedCommunity> parse_bandwidth(std::string_view text) {
+    const auto colon = text.find(':');
+    std::array<std::uint32_t, 1> asn{};
+    if (colon == std::string_view::npos || !parse_numbers(text.substr(0, colon), 0xffffffff, asn)) return std::nullopt;
+    const auto rate = text.substr(colon + 1);
+    float octets_per_second = 0;
+    const auto [end, error] = std::from_chars(rate.data(), rate.data() + rate.size(), octets_per_second);
+    if (error != std::errc{} || end != rate.data() + rate.size()) return std::nullopt;
+    if (!std::isfinite(octets_per_second) || std::signbit(octets_per_second)) return std::nullopt;
+    return ExtendedCommunity::link_bandwidth(Asn{asn[0]}, octets_per_second);
+}
+
+/// The shortest digits that are read back as the same number; without an exponent.
+std::string to_text(float number) {
+    std::array<char, 64> text{};
+    const auto [end, error] = std::to_chars(text.begin(), text.end(), number, std::chars_format::fixed);
+    return error == std::errc{} ? std::string{text.begin(), end} : std::string{};
 }
 
 }  // namespace
@@ -770,16 +877,69 @@ std::string LargeCommunity::to_string() const {
            std::to_string(local_data_2);
 }
 
+std::optional<ExtendedCommunity> ExtendedCommunity::parse(std::string_view text) {
+    if (text.starts_with("0x")) return parse_octets(text.substr(2));
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const auto kind = text.substr(0, colon);
+    const auto value = text.substr(colon + 1);
+    if (kind == "rt") return parse_administered(extended::route_target, value);
+    if (kind == "soo") return parse_administered(extended::site_of_origin, value);
+    if (kind == "bandwidth") return parse_bandwidth(value);
+    return std::nullopt;
+}
+
 std::string ExtendedCommunity::to_string() const {
     wire::Reader in{octets};
     const auto type = in.u8();
     const auto subtype = in.u8();
-    const bool two_octet_as = type == 0;   // RFC 4360 §3.1: a number of two octets, then a value of four
-    const bool four_octet_as = type == 2;  // RFC 5668 §2: four, then two
-    if ((!two_octet_as && !four_octet_as) || (subtype != 2 && subtype != 3)) return hex(octets);
-    const std::uint32_t administrator = two_octet_as ? in.u16() : in.u32();
-    const std::uint32_t value = two_octet_as ? in.u32() : in.u16();
-    return (subtype == 2 ? "rt:" : "soo:") + std::to_string(administrator) + ':' + std::to_string(value);
+    if (type == (extended::two_octet_as | extended::non_transitive) && octets_per_second()) {
+        return "bandwidth:" + std::to_string(in.u16()) + ':' + to_text(*octets_per_second());
+    }
+    if (subtype != extended::route_target && subtype != extended::site_of_origin) return hex(octets);
+    const std::string kind = subtype == extended::route_target ? "rt:" : "soo:";
+    switch (type) {
+        case extended::two_octet_as: {
+            const auto administrator = in.u16();
+            return kind + std::to_string(administrator) + ':' + std::to_string(in.u32());
+        }
+        case extended::ipv4_address: {
+            const auto administrator = in.ipv4();
+            return kind + administrator.to_string() + ':' + std::to_string(in.u16());
+        }
+        case extended::four_octet_as: {
+            const auto administrator = in.u32();
+            // What parse() takes for the type of two octets is shown as it is.
+            if (administrator <= 0xffff) return hex(octets);
+            return kind + std::to_string(administrator) + ':' + std::to_string(in.u16());
+        }
+    }
+    return hex(octets);
+}
+
+ExtendedCommunity ExtendedCommunity::link_bandwidth(Asn asn, float octets_per_second) {
+    assert(std::isfinite(octets_per_second) && octets_per_second >= 0);
+    wire::Writer out;
+    out.u8(extended::two_octet_as | extended::non_transitive);
+    out.u8(extended::bandwidth);
+    write_asn(asn, false, out);
+    out.u32(std::bit_cast<std::uint32_t>(octets_per_second));
+    return from_octets(out);
+}
+
+std::optional<float> ExtendedCommunity::octets_per_second() const {
+    wire::Reader in{octets};
+    const auto type = in.u8();
+    if ((type & ~extended::non_transitive) != extended::two_octet_as || in.u8() != extended::bandwidth) {
+        return std::nullopt;
+    }
+    in.skip(2);
+    const auto rate = std::bit_cast<float>(in.u32());
+    return std::isfinite(rate) && !std::signbit(rate) ? std::optional{rate} : std::nullopt;
+}
+
+net::IpAddress MpReach::effective_next_hop() const {
+    return next_hop == net::IpAddress{net::Ipv6Address{}} && link_local ? net::IpAddress{*link_local} : next_hop;
 }
 
 void encode_attributes(const PathAttributes& path, const std::optional<MpReach>& mp_reach,
@@ -820,10 +980,30 @@ std::size_t encoded_size(const net::Prefix& prefix) {
     return 1U + (prefix.length() + 7U) / 8U;
 }
 
-std::optional<std::vector<net::Prefix>> decode_prefixes(std::span<const std::uint8_t> bytes, net::Family family) {
-    std::vector<net::Prefix> prefixes;
+void encode_nlri(const Nlri& nlri, bool path_identifiers, wire::Writer& out) {
+    if (path_identifiers) out.u32(nlri.path_id);
+    encode_prefix(nlri.prefix, out);
+}
+
+std::size_t encoded_size(const Nlri& nlri, bool path_identifiers) {
+    return (path_identifiers ? sizeof nlri.path_id : 0) + encoded_size(nlri.prefix);
+}
+
+void encode_next_hop(const net::IpAddress& next_hop, const std::optional<net::Ipv6Address>& link_local,
+                     LinkLocalForm form, wire::Writer& out) {
+    const bool has_no_form = next_hop.is_link_local() && next_hop.is_v6() && !link_local;
+    if (has_no_form && form == LinkLocalForm::AfterUnspecified) out.ipv6(net::Ipv6Address{});
+    out.ip(next_hop);
+    if (has_no_form && form == LinkLocalForm::Twice) out.ip(next_hop);
+    if (link_local) out.ipv6(*link_local);
+}
+
+std::optional<std::vector<Nlri>> decode_nlri(std::span<const std::uint8_t> bytes, net::Family family,
+                                             bool path_identifiers) {
+    std::vector<Nlri> routes;
     wire::Reader in{bytes};
     while (!in.at_end()) {
+        const auto path_id = path_identifiers ? in.u32() : 0;
         const auto length = in.u8();
         if (length > net::max_prefix_length(family)) return std::nullopt;
         const auto octets = in.bytes((length + 7U) / 8U);
@@ -832,18 +1012,22 @@ std::optional<std::vector<net::Prefix>> decode_prefixes(std::span<const std::uin
         net::Ipv6Address::Bytes v6{};
         if (family == net::Family::Ipv4) {
             std::ranges::copy(octets, v4.begin());
-            prefixes.push_back(net::Prefix{net::Ipv4Address{v4}, length}.network());
+            routes.emplace_back(net::Prefix{net::Ipv4Address{v4}, length}.network(), path_id);
         } else {
             std::ranges::copy(octets, v6.begin());
-            prefixes.push_back(net::Prefix{net::Ipv6Address{v6}, length}.network());
+            routes.emplace_back(net::Prefix{net::Ipv6Address{v6}, length}.network(), path_id);
         }
     }
-    return prefixes;
+    return routes;
 }
 
 std::string attribute_name(std::uint8_t type) {
     const auto* const row = row_of(type);
     return row == nullptr ? "attribute " + std::to_string(type) : std::string{row->name};
+}
+
+std::string describe(const Nlri& nlri) {
+    return describe(nlri.prefix) + (nlri.path_id == 0 ? "" : " path " + std::to_string(nlri.path_id));
 }
 
 std::string_view describe(Origin origin) {

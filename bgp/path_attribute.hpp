@@ -29,9 +29,9 @@
 /// What is wrong with a received attribute is an `AttributeError`, whose action is RFC 7606 as a type: `Discard` the
 /// attribute, `TreatAsWithdraw` the routes, or `SessionReset` with the NOTIFICATION.
 ///
-/// RFC 1997, 4271, 4360, 4456, 4760, 2545, 6793, 7606, 7607, 8092, 8950 (decode), 9774.
-/// Not implemented: confederations (RFC 5065: such a path is treated as withdrawn), ADD-PATH, AIGP, a link-local next
-/// hop of our own. Unknown optional attributes are passed over: we propagate nothing.
+/// RFC 1997, 4271, 4360, 4456, 4760, 2545, 5668, 6793, 7606, 7607, 7911 (path identifiers), 8092, 8950, 9234 (OTC),
+/// 9774. Confederations (RFC 5065) we are in none of, so that such a path is treated as withdrawn. Unknown optional
+/// attributes, AIGP among them, are passed over: we propagate nothing.
 namespace anyvip::bgp {
 
 enum class Origin : std::uint8_t { Igp = 0, Egp = 1, Incomplete = 2 };
@@ -77,6 +77,8 @@ private:
 };
 
 inline constexpr Community graceful_shutdown_community{0xffff0000};  // RFC 8326
+inline constexpr Community llgr_stale_community{0xffff0006};         // RFC 9494
+inline constexpr Community no_llgr_community{0xffff0007};            // RFC 9494
 inline constexpr Community blackhole_community{0xffff029a};          // RFC 7999
 inline constexpr Community no_export_community{0xffffff01};
 inline constexpr Community no_advertise_community{0xffffff02};
@@ -97,8 +99,16 @@ struct LargeCommunity {
 struct ExtendedCommunity {
     std::array<std::uint8_t, 8> octets{};
 
-    /// "rt:65010:100", "soo:65010:100", otherwise "0x0003000a00000064".
+    /// A route target or a site of origin, "rt:65010:100", "rt:4200000010:100" (RFC 5668: a number of four octets and
+    /// a value of two), "rt:10.0.0.1:100", "soo:..."; a link bandwidth in octets per second, "bandwidth:65010:1250000";
+    /// otherwise all of it, "0x0003000a00000064". parse() takes what to_string() gives.
+    [[nodiscard]] static std::optional<ExtendedCommunity> parse(std::string_view text);
     [[nodiscard]] std::string to_string() const;
+    /// draft-ietf-idr-link-bandwidth: not transitive; a number above two octets is AS_TRANS. Precondition: finite and
+    /// not negative.
+    [[nodiscard]] static ExtendedCommunity link_bandwidth(Asn asn, float octets_per_second);
+    /// Of a link bandwidth, transitive or not.
+    [[nodiscard]] std::optional<float> octets_per_second() const;
 
     friend auto operator<=>(const ExtendedCommunity&, const ExtendedCommunity&) = default;
 };
@@ -113,7 +123,8 @@ struct Aggregator {
 struct PathAttributes {
     Origin origin = Origin::Igp;
     AsPath as_path;
-    /// NEXT_HOP, or the (first) next hop in MP_REACH_NLRI for routes that are announced there.
+    /// NEXT_HOP, or the one in MP_REACH_NLRI for routes that are announced there: the global address, or the
+    /// link-local one where there is no other.
     net::IpAddress next_hop;
     std::optional<std::uint32_t> med;
     /// Never sent to and never taken from an external peer; 100 to an internal one when absent (RFC 4271 §5.1.5).
@@ -125,23 +136,45 @@ struct PathAttributes {
     std::set<ExtendedCommunity> extended_communities;
     std::optional<net::Ipv4Address> originator_id;
     std::vector<net::Ipv4Address> cluster_list;
+    std::optional<Asn> only_to_customer;  ///< OTC (role.hpp)
 
     friend auto operator<=>(const PathAttributes&, const PathAttributes&) = default;
 };
 
 inline constexpr std::uint32_t default_local_pref = 100;
 
+/// What an UPDATE announces or withdraws: a prefix, and which path to it where the session has ADD-PATH for its
+/// family (RFC 7911 §3). A prefix is one whose identifier is 0, which is also what goes unsaid.
+struct Nlri {
+    net::Prefix prefix;
+    std::uint32_t path_id = 0;
+
+    Nlri() = default;
+    Nlri(const net::Prefix& which, std::uint32_t path = 0) : prefix{which}, path_id{path} {}
+    friend auto operator<=>(const Nlri&, const Nlri&) = default;
+};
+
+/// How a link-local address is written where there is no global one beside it: RFC 2545 has no form for it. Read are
+/// all three.
+enum class LinkLocalForm : std::uint8_t {
+    Alone,             ///< 16 octets, as draft-ietf-idr-linklocal-capability has it; and Junos
+    Twice,             ///< 32 octets, which older FRR and Cumulus send and expect
+    AfterUnspecified,  ///< 32 octets, behind ::
+};
+
 struct MpReach {
     AddressFamily family = ipv6_unicast;
     net::IpAddress next_hop;
     std::optional<net::Ipv6Address> link_local;  ///< the second address of a 32-octet next hop (RFC 2545 §3)
-    std::vector<net::Prefix> nlri;
+    std::vector<Nlri> nlri;
+    /// The address to send packets to, of whatever form.
+    [[nodiscard]] net::IpAddress effective_next_hop() const;
     friend bool operator==(const MpReach&, const MpReach&) = default;
 };
 
 struct MpUnreach {
     AddressFamily family = ipv6_unicast;
-    std::vector<net::Prefix> withdrawn;
+    std::vector<Nlri> withdrawn;
     friend bool operator==(const MpUnreach&, const MpUnreach&) = default;
 };
 
@@ -151,6 +184,7 @@ struct DecodeContext {
     bool extended_message = false;
     bool ibgp = false;
     std::vector<AddressFamily> families{ipv4_unicast};  ///< negotiated; others in MP attributes are passed over
+    Families add_path{};                                ///< whose NLRI come with path identifiers
     friend bool operator==(const DecodeContext&, const DecodeContext&) = default;
 };
 
@@ -159,6 +193,8 @@ struct EncodeContext {
     bool four_octet_as = true;
     bool extended_message = false;  ///< messages up to 65535 octets instead of 4096 (RFC 8654)
     bool ibgp = false;
+    Families add_path{};  ///< whose NLRI go with path identifiers
+    LinkLocalForm link_local_form = LinkLocalForm::Alone;
     friend bool operator==(const EncodeContext&, const EncodeContext&) = default;
 };
 
@@ -223,6 +259,12 @@ void encode_attributes(const PathAttributes& path, const std::optional<MpReach>&
 [[nodiscard]] Result<DecodedAttributes> decode_attributes(std::span<const std::uint8_t> attributes, bool classic_nlri,
                                                           const DecodeContext& context);
 
+/// The addresses of an MP_REACH_NLRI, without their length: 4, 16 or 32 octets.
+void encode_next_hop(const net::IpAddress& next_hop, const std::optional<net::Ipv6Address>& link_local,
+                     LinkLocalForm form, wire::Writer& out);
+
+//  +---------------------------+
+//  | Path Identifier (4 octets)|  only with ADD-PATH
 //  +---------------------------+
 //  |   Length (1 octet)        |  in bits
 //  +---------------------------+
@@ -230,13 +272,17 @@ void encode_attributes(const PathAttributes& path, const std::optional<MpReach>&
 //  +---------------------------+
 void encode_prefix(const net::Prefix& prefix, wire::Writer& out);
 [[nodiscard]] std::size_t encoded_size(const net::Prefix& prefix);
-/// nullopt for a length above 32/128 or a cut prefix.
-[[nodiscard]] std::optional<std::vector<net::Prefix>> decode_prefixes(std::span<const std::uint8_t> bytes,
-                                                                      net::Family family);
+void encode_nlri(const Nlri& nlri, bool path_identifiers, wire::Writer& out);
+[[nodiscard]] std::size_t encoded_size(const Nlri& nlri, bool path_identifiers);
+/// nullopt for a length above 32/128 or a cut prefix or identifier.
+[[nodiscard]] std::optional<std::vector<Nlri>> decode_nlri(std::span<const std::uint8_t> bytes, net::Family family,
+                                                           bool path_identifiers);
 
 /// "ORIGIN", "AS_PATH", ...; "attribute 99" for what the table does not know.
 [[nodiscard]] std::string attribute_name(std::uint8_t type);
 
+/// "203.0.113.10/32", "203.0.113.10/32 path 7".
+[[nodiscard]] std::string describe(const Nlri& nlri);
 [[nodiscard]] std::string_view describe(Origin origin);
 [[nodiscard]] std::string describe(const AsPath& path);  ///< "65010 65010 {65001,65002}"
 [[nodiscard]] std::string describe(Community community);

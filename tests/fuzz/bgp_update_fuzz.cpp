@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0 || size > max_message_size) return 0;
     const bool four_octet_as = (data[0] & 1U) == 0;
     const bool ibgp = (data[0] & 2U) != 0;
-    const DecodeContext from{four_octet_as, false, ibgp, {ipv4_unicast, ipv6_unicast}};
+    const Families add_path{.ipv4 = (data[0] & 4U) != 0, .ipv6 = (data[0] & 8U) != 0};
+    const DecodeContext from{four_octet_as, false, ibgp, {ipv4_unicast, ipv6_unicast}, add_path};
     const auto update = decode_update({data + 1, size - 1}, from);
     if (!update) {
         if (update.error().error_code() != ErrorCode::UpdateMessage || describe(update.error()).empty()) std::abort();
@@ -30,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     said.errors.clear();
     if (said.nlri.empty() && !said.mp_reach) said.attributes = {};  // They meant nothing, and are not written.
     anyvip::wire::Writer out;
-    encode(said, {four_octet_as, false, ibgp}, out);
+    encode(said, {four_octet_as, false, ibgp, add_path}, out);
     const auto again = decode_update(out.view(), from);
     if (!again || *again != said) std::abort();
     return 0;

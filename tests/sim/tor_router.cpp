@@ -11,16 +11,25 @@ namespace anyvip::sim {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+void append(std::vector<net::Prefix>& prefixes, const std::vector<bgp::Nlri>& routes) {
+    for (const auto& nlri : routes) prefixes.push_back(nlri.prefix);
+}
+
+}  // namespace
+
 std::vector<net::Prefix> announced_in(const bgp::Update& update) {
-    auto prefixes = update.nlri;
-    if (update.mp_reach) prefixes.insert(prefixes.end(), update.mp_reach->nlri.begin(), update.mp_reach->nlri.end());
+    std::vector<net::Prefix> prefixes;
+    append(prefixes, update.nlri);
+    if (update.mp_reach) append(prefixes, update.mp_reach->nlri);
     return prefixes;
 }
 
 std::vector<net::Prefix> withdrawn_in(const bgp::Update& update) {
-    auto prefixes = update.withdrawn;
-    if (!update.mp_unreach) return prefixes;
-    prefixes.insert(prefixes.end(), update.mp_unreach->withdrawn.begin(), update.mp_unreach->withdrawn.end());
+    std::vector<net::Prefix> prefixes;
+    append(prefixes, update.withdrawn);
+    if (update.mp_unreach) append(prefixes, update.mp_unreach->withdrawn);
     return prefixes;
 }
 

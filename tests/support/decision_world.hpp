@@ -115,8 +115,8 @@ private:
         const auto* update = std::get_if<bgp::Update>(&message);
         if (update == nullptr) return;
         if (bgp::end_of_rib_family(*update)) lines.push_back(peer + "end-of-rib");
-        for (const auto& prefix : update->withdrawn) lines.push_back(peer + "- " + prefix.to_string());
-        for (const auto& prefix : update->nlri) lines.push_back(peer + "+ " + prefix.to_string());
+        for (const auto& nlri : update->withdrawn) lines.push_back(peer + "- " + nlri.prefix.to_string());
+        for (const auto& nlri : update->nlri) lines.push_back(peer + "+ " + nlri.prefix.to_string());
     }
 
     void answer(const daemon::Decision::Action& action) {

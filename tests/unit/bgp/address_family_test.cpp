@@ -22,6 +22,19 @@ TEST(AddressFamily, AnyOtherPairHasNoAddressesForUs) {
     EXPECT_EQ(unicast_addresses({.afi = 0, .safi = 0}), std::nullopt);
 }
 
+TEST(Families, AreSomeOfTwo) {
+    Families families;
+    EXPECT_TRUE(families.none());
+    EXPECT_EQ(describe(families), "none");
+    families.add(net::Family::Ipv6);
+    EXPECT_TRUE(families.contains(net::Family::Ipv6));
+    EXPECT_FALSE(families.contains(net::Family::Ipv4));
+    EXPECT_EQ(describe(families), "ipv6");
+    families.add(net::Family::Ipv4);
+    EXPECT_EQ(families, (Families{.ipv4 = true, .ipv6 = true}));
+    EXPECT_EQ(describe(families), "ipv4+ipv6");
+}
+
 TEST(AddressFamily, IsDescribedByNameOrByItsNumbers) {
     EXPECT_EQ(describe(ipv4_unicast), "ipv4-unicast");
     EXPECT_EQ(describe(ipv6_unicast), "ipv6-unicast");

@@ -73,11 +73,11 @@ struct View {
             if (update.mp_reach) learn(update.mp_reach->nlri, update.attributes);
         }
     }
-    void forget(const std::vector<net::Prefix>& prefixes) {
-        for (const auto& p : prefixes) repeated += routes.erase(p) == 1 ? 0U : 1U;
+    void forget(const std::vector<Nlri>& withdrawn) {
+        for (const auto& nlri : withdrawn) repeated += routes.erase(nlri.prefix) == 1 ? 0U : 1U;
     }
-    void learn(const std::vector<net::Prefix>& prefixes, const PathAttributes& attributes) {
-        for (const auto& p : prefixes) {
+    void learn(const std::vector<Nlri>& announced, const PathAttributes& attributes) {
+        for (const auto& [p, path_id] : announced) {
             const auto [known, added] = routes.try_emplace(p, attributes);
             if (!added && known->second == attributes) ++repeated;
             known->second = attributes;

@@ -29,9 +29,12 @@ net::Ipv4Address ipv4(const char* text) {
 struct Session {
     bool four_octet_as = true;
     bool ibgp = false;
+    Families add_path{};
 
-    [[nodiscard]] EncodeContext encode() const { return {four_octet_as, false, ibgp}; }
-    [[nodiscard]] DecodeContext decode() const { return {four_octet_as, false, ibgp, {ipv4_unicast, ipv6_unicast}}; }
+    [[nodiscard]] EncodeContext encode() const { return {four_octet_as, false, ibgp, add_path}; }
+    [[nodiscard]] DecodeContext decode() const {
+        return {four_octet_as, false, ibgp, {ipv4_unicast, ipv6_unicast}, add_path};
+    }
 };
 
 struct Case {
@@ -125,9 +128,72 @@ Case every_attribute() {
     return {"update_every_attribute.hex", update, Session{true, true}};
 }
 
+Case open_of_a_router_of_today() {
+    return {"open_more_capabilities.hex",
+            Open{Asn{65000},
+                 HoldTime{180},
+                 ipv4("10.0.0.1"),
+                 {Multiprotocol{ipv4_unicast}, ExtendedNextHop{{{ipv4_unicast, 2}}}, RoleCapability{0},
+                  AddPath{{{ipv4_unicast, 3}, {ipv6_unicast, 1}}},
+                  LongLivedGracefulRestart{{{ipv4_unicast, true, std::chrono::seconds{86400}}}},
+                  FullyQualifiedDomainName{"tor-a", ""}, BfdStrictMode{}, PathsLimit{{{ipv4_unicast, 8}}},
+                  LinkLocalNextHop{}}}};
+}
+
+Case ipv4_over_ipv6() {
+    Update update;
+    update.attributes = vip_attributes();
+    update.attributes.next_hop = address("2001:db8::11");
+    update.mp_reach = MpReach{ipv4_unicast, address("2001:db8::11"), std::nullopt, {prefix("203.0.113.10/32")}};
+    return {"update_ipv4_over_ipv6.hex", update};
+}
+
+Case ipv4_withdrawal_over_ipv6() {
+    Update update;
+    update.mp_unreach = MpUnreach{ipv4_unicast, {prefix("203.0.113.10/32")}};
+    return {"update_withdraw_ipv4_over_ipv6.hex", update};
+}
+
+Case link_local_next_hop() {
+    Update update;
+    update.attributes = vip_attributes();
+    update.attributes.next_hop = address("fe80::11");
+    update.mp_reach = MpReach{ipv6_unicast, address("fe80::11"), std::nullopt, {prefix("2001:db8:1::10/128")}};
+    return {"update_link_local.hex", update};
+}
+
+Case with_path_identifiers() {
+    Update update;
+    update.withdrawn = {{prefix("203.0.113.10/32"), 1}, {prefix("203.0.113.10/32"), 2}};
+    update.attributes = vip_attributes();
+    update.nlri = {{prefix("203.0.113.10/32"), 4294967295}, {prefix("203.0.113.0/24"), 0}};
+    return {"update_add_path.hex", update, Session{.add_path = {.ipv4 = true}}};
+}
+
+Case ipv6_with_path_identifiers() {
+    Update update;
+    update.mp_unreach = MpUnreach{ipv6_unicast, {{prefix("2001:db8:1::10/128"), 7}}};
+    update.attributes = vip_attributes();
+    update.attributes.next_hop = address("2001:db8::11");
+    update.mp_reach = MpReach{ipv6_unicast, address("2001:db8::11"), std::nullopt, {{prefix("2001:db8:1::10/128"), 8}}};
+    return {"update_add_path_ipv6.hex", update, Session{.add_path = {.ipv6 = true}}};
+}
+
+Case to_a_customer() {
+    Update update;
+    update.attributes = vip_attributes();
+    update.attributes.extended_communities = {*ExtendedCommunity::parse("rt:4200000010:100"),
+                                              *ExtendedCommunity::parse("bandwidth:65010:1250000")};
+    update.attributes.communities = {no_llgr_community};
+    update.attributes.only_to_customer = Asn{65010};
+    update.nlri = {prefix("203.0.113.10/32")};
+    return {"update_only_to_customer.hex", update};
+}
+
 std::vector<Case> cases() {
     return {
         open_with_everything(),
+        open_of_a_router_of_today(),
         {"open_four_octet_as.hex", Open{as_trans, HoldTime{90}, ipv4("192.0.2.1"), {FourOctetAs{Asn{4200000010}}}}},
         {"open_no_parameters.hex", Open{Asn{65000}, HoldTime{0}, ipv4("10.0.0.1"), {}}},
         {"open_parameter_each.hex",
@@ -155,6 +221,12 @@ std::vector<Case> cases() {
         {"update_end_of_rib_ipv6.hex", end_of_rib(ipv6_unicast)},
         to_old_speaker(),
         every_attribute(),
+        ipv4_over_ipv6(),
+        ipv4_withdrawal_over_ipv6(),
+        link_local_next_hop(),
+        with_path_identifiers(),
+        ipv6_with_path_identifiers(),
+        to_a_customer(),
     };
 }
 
@@ -196,7 +268,7 @@ TEST(Message, EveryProperPrefixIsRefused) {
         std::size_t end = body.size();
         if (type == MessageType::Notification) end = 2;
         if (const auto* const update = std::get_if<Update>(&test.message)) {
-            for (const auto& nlri : update->nlri) end -= encoded_size(nlri);
+            for (const auto& nlri : update->nlri) end -= encoded_size(nlri, test.session.add_path.ipv4);
         }
         for (std::size_t length = 0; length < end; ++length) {
             EXPECT_FALSE(decode({type, body.first(length)}, test.session.decode())) << test.vector << ' ' << length;
@@ -334,18 +406,18 @@ TEST(Update, PrefixesThatCannotBeReadResetTheSession) {
 TEST(Update, PrefixesOfEveryLengthAreRead) {
     const auto decoded = decode_update(bytes_from_hex("0006 00 20 0a000001 0000"), DecodeContext{});
     ASSERT_TRUE(decoded);
-    EXPECT_EQ(decoded->withdrawn, (std::vector{prefix("0.0.0.0/0"), prefix("10.0.0.1/32")}));
+    EXPECT_EQ(decoded->withdrawn, (std::vector<Nlri>{prefix("0.0.0.0/0"), prefix("10.0.0.1/32")}));
     const auto ipv6 = decode_update(bytes_from_hex("0000 0018 80 0f 15 0002 01 80 20010db8000000000000000000000001 00"),
                                     Session{}.decode());
     ASSERT_TRUE(ipv6);
-    EXPECT_EQ(ipv6->mp_unreach->withdrawn, (std::vector{prefix("2001:db8::1/128"), prefix("::/0")}));
+    EXPECT_EQ(ipv6->mp_unreach->withdrawn, (std::vector<Nlri>{prefix("2001:db8::1/128"), prefix("::/0")}));
 }
 
 // RFC 4271 §4.3: positive; the value of the trailing bits is irrelevant
 TEST(Update, BitsBeyondThePrefixLengthAreIgnored) {
     const auto decoded = decode_update(bytes_from_hex("0003 09 0aff 0000"), DecodeContext{});
     ASSERT_TRUE(decoded);
-    EXPECT_EQ(decoded->withdrawn, std::vector{prefix("10.128.0.0/9")});
+    EXPECT_EQ(decoded->withdrawn, std::vector<Nlri>{prefix("10.128.0.0/9")});
 }
 
 // RFC 7606 §2: negative. What is only discarded leaves the routes of its UPDATE.
@@ -355,7 +427,7 @@ TEST(Update, ADiscardedAttributeLeavesTheRoutes) {
                                                       "40 03 04 0a000001  40 06 01 00  18 c00002"),
                                        Session{}.decode());
     ASSERT_TRUE(decoded) << describe(decoded.error());
-    EXPECT_EQ(decoded->nlri, std::vector{prefix("192.0.2.0/24")});
+    EXPECT_EQ(decoded->nlri, std::vector<Nlri>{prefix("192.0.2.0/24")});
     EXPECT_TRUE(decoded->withdrawn.empty());
     EXPECT_FALSE(decoded->attributes.atomic_aggregate);
     EXPECT_EQ(decoded->errors.size(), 1U);
@@ -371,7 +443,7 @@ TEST(Update, TreatAsWithdrawTurnsItsRoutesIntoWithdrawals) {
                                      "18 c00002"),
                       Session{}.decode());
     ASSERT_TRUE(decoded) << describe(decoded.error());
-    EXPECT_EQ(decoded->withdrawn, (std::vector{prefix("10.0.0.0/8"), prefix("192.0.2.0/24")}));
+    EXPECT_EQ(decoded->withdrawn, (std::vector<Nlri>{prefix("10.0.0.0/8"), prefix("192.0.2.0/24")}));
     EXPECT_EQ(decoded->mp_unreach, (MpUnreach{ipv6_unicast, {prefix("2001:db8::/32")}}));
     EXPECT_FALSE(decoded->mp_reach);
     EXPECT_TRUE(decoded->nlri.empty());

@@ -128,6 +128,27 @@ TEST(PathAttribute, WhatRfc7606TreatsAsWithdrawn) {
         {"EXTENDED_COMMUNITIES of seven octets", mandatory + "c0 10 07 0002fdf2000000", 16, Reason::Length},
         {"LARGE_COMMUNITY of eight octets", mandatory + "c0 20 08 0000fdf200000001", 32, Reason::Length},
         {"LARGE_COMMUNITY of none (RFC 8092 §6)", mandatory + "c0 20 00", 32, Reason::Length},
+        {"ONLY_TO_CUSTOMER of two octets (RFC 9234 §5)", mandatory + "c0 23 02 fde8", 35, Reason::Length},
+        {"ONLY_TO_CUSTOMER not transitive", mandatory + "80 23 04 0000fde8", 35, Reason::Flags},
+        {"AS_PATH marked optional", origin + "c0" + as_path.substr(2) + next_hop, 2, Reason::Flags},
+        {"NEXT_HOP marked optional", origin + as_path + "c0" + next_hop.substr(2), 3, Reason::Flags},
+        {"MULTI_EXIT_DISC marked transitive", mandatory + "c0 04 04 00000000", 4, Reason::Flags},
+        {"LOCAL_PREF marked optional", mandatory + "c0" + local_pref.substr(2), 5, Reason::Flags, from_internal},
+        {"ATOMIC_AGGREGATE marked optional", mandatory + "c0 06 00", 6, Reason::Flags},
+        {"AGGREGATOR not transitive", mandatory + "80 07 08 00000001 0a000001", 7, Reason::Flags},
+        {"ORIGINATOR_ID marked transitive", mandatory + local_pref + "c0 09 04 0a000002", 9, Reason::Flags,
+         from_internal},
+        {"CLUSTER_LIST marked transitive", mandatory + local_pref + "c0 0a 04 0a000003", 10, Reason::Flags,
+         from_internal},
+        {"EXTENDED_COMMUNITIES not transitive", mandatory + "80 10 08 0002fdf200000064", 16, Reason::Flags},
+        {"EXTENDED_COMMUNITIES of none", mandatory + "c0 10 00", 16, Reason::Length},
+        {"LARGE_COMMUNITY not transitive", mandatory + "80 20 0c 0000fdf20000000100000002", 32, Reason::Flags},
+        {"MULTI_EXIT_DISC of none", mandatory + "80 04 00", 4, Reason::Length},
+        {"LOCAL_PREF of five octets", mandatory + "40 05 05 0000006400", 5, Reason::Length, from_internal},
+        {"NEXT_HOP of sixteen octets", origin + as_path + "40 03 10 20010db8000000000000000000000011", 3,
+         Reason::Length},
+        {"ORIGINATOR_ID of none", mandatory + local_pref + "80 09 00", 9, Reason::Length, from_internal},
+        {"CLUSTER_LIST of none", mandatory + local_pref + "80 0a 00", 10, Reason::Length, from_internal},
         {"no ORIGIN", as_path + next_hop, 1, Reason::Missing},
         {"no AS_PATH", origin + next_hop, 2, Reason::Missing},
         {"no NEXT_HOP", origin + as_path, 3, Reason::Missing},
@@ -228,7 +249,7 @@ TEST(PathAttribute, TheReservedOctetOfMpReachIsIgnored) {
     const auto decoded = decode(
         "80 0e 1a 0002 01 10 20010db8000000000000000000000011 ff 20 20010db8 " + origin + as_path, {external(), false});
     ASSERT_TRUE(decoded);
-    EXPECT_EQ(decoded->mp_reach->nlri, std::vector{*net::Prefix::parse("2001:db8::/32")});
+    EXPECT_EQ(decoded->mp_reach->nlri, std::vector<Nlri>{*net::Prefix::parse("2001:db8::/32")});
 }
 
 // RFC 7606 §3 (g): positive
@@ -267,6 +288,15 @@ TEST(PathAttribute, WhatResetsTheSession) {
         {"MP_REACH_NLRI of /129",
          "80 0e 17 0002 01 10 20010db8000000000000000000000011 00 81 00 " + origin + as_path,
          {3, 9, data("80 0e 17 0002 01 10 20010db8000000000000000000000011 00 81 00")}},
+        {"MP_REACH_NLRI with a next hop beyond its end",
+         "80 0e 08 0002 01 10 20010db8 " + origin + as_path,
+         {3, 9, data("80 0e 08 0002 01 10 20010db8")}},
+        {"MP_REACH_NLRI without its reserved octet",
+         "80 0e 14 0002 01 10 20010db8000000000000000000000011 " + origin + as_path,
+         {3, 9, data("80 0e 14 0002 01 10 20010db8000000000000000000000011")}},
+        {"MP_UNREACH_NLRI of /129", "80 0f 05 0002 01 81 00", {3, 9, data("80 0f 05 0002 01 81 00")}},
+        {"MP_UNREACH_NLRI with a cut prefix", "80 0f 05 0002 01 20 20", {3, 9, data("80 0f 05 0002 01 20 20")}},
+        {"MP_UNREACH_NLRI beyond the total length", "80 0f 09 0002 01 20", {3, 9, data("80 0f 09 0002 01 20")}},
         {"MP_UNREACH_NLRI without its SAFI", "80 0f 02 0002", {3, 9, data("80 0f 02 0002")}},
         {"MP_REACH_NLRI beyond the total length", mandatory + "80 0e ff 0002", {3, 9, data("80 0e ff 0002")}, true},
         {"an unknown well-known attribute", mandatory + "40 63 01 aa", {3, 2, data("40 63 01 aa")}, true},
@@ -353,6 +383,73 @@ TEST(PathAttribute, NextHopsOfIpv6MayHaveALinkLocalPart) {
               (MpReach{ipv6_unicast, net::Ipv6Address{}, link_local, {}}));
 }
 
+// draft-ietf-idr-linklocal-capability: positive; the address to send to is the link-local one in all three forms.
+TEST(PathAttribute, ALinkLocalNextHopIsReadInAllThreeForms) {
+    const std::string link_local = "fe800000000000000000000000000011";
+    const std::string unspecified = "00000000000000000000000000000000";
+    for (const auto& next_hops : {"80 0e 15 0002 01 10 " + link_local, "80 0e 25 0002 01 20 " + link_local + link_local,
+                                  "80 0e 25 0002 01 20 " + unspecified + link_local}) {
+        const auto decoded = decode(next_hops + " 00 " + origin + as_path, {external(), false});
+        ASSERT_TRUE(decoded && decoded->errors.empty()) << next_hops;
+        EXPECT_EQ(decoded->path.next_hop, net::IpAddress{*net::Ipv6Address::parse("fe80::11")}) << next_hops;
+    }
+}
+
+// The three forms of FRR, Junos and the draft; beside a global address there is one (RFC 2545 §3).
+TEST(PathAttribute, ALinkLocalNextHopIsWrittenInTheFormThatIsAskedFor) {
+    const net::IpAddress link_local = *net::Ipv6Address::parse("fe80::11");
+    const net::IpAddress global = *net::Ipv6Address::parse("2001:db8::11");
+    const auto written = [](const net::IpAddress& next_hop, std::optional<net::Ipv6Address> second,
+                            LinkLocalForm form) {
+        wire::Writer out;
+        encode_next_hop(next_hop, second, form, out);
+        return out.take();
+    };
+    const std::string octets = "fe800000000000000000000000000011";
+    EXPECT_EQ(written(link_local, {}, LinkLocalForm::Alone), bytes_from_hex(octets));
+    EXPECT_EQ(written(link_local, {}, LinkLocalForm::Twice), bytes_from_hex(octets + octets));
+    EXPECT_EQ(written(link_local, {}, LinkLocalForm::AfterUnspecified), bytes_from_hex(std::string(32, '0') + octets));
+    for (const auto form : {LinkLocalForm::Alone, LinkLocalForm::Twice, LinkLocalForm::AfterUnspecified}) {
+        EXPECT_EQ(written(global, {}, form), bytes_from_hex("20010db8000000000000000000000011"));
+        EXPECT_EQ(written(global, link_local.v6(), form), bytes_from_hex("20010db8000000000000000000000011" + octets));
+        EXPECT_EQ(written(*net::IpAddress::parse("10.0.0.1"), {}, form), bytes_from_hex("0a000001"));
+    }
+}
+
+// RFC 7911 §3: positive
+TEST(Nlri, CarriesItsPathIdentifierWhereThatWasAgreedOn) {
+    const Nlri nlri{*net::Prefix::parse("203.0.113.0/24"), 0x01020304};
+    wire::Writer with;
+    encode_nlri(nlri, true, with);
+    EXPECT_EQ(with.take(), bytes_from_hex("01020304 18 cb0071"));
+    EXPECT_EQ(encoded_size(nlri, true), 8U);
+    wire::Writer without;
+    encode_nlri(nlri, false, without);
+    EXPECT_EQ(without.take(), bytes_from_hex("18 cb0071"));
+    EXPECT_EQ(encoded_size(nlri, false), 4U);
+    EXPECT_EQ(decode_nlri(bytes_from_hex("01020304 18 cb0071"), net::Family::Ipv4, true), std::vector{nlri});
+    EXPECT_EQ(describe(nlri), "203.0.113.0/24 path 16909060");
+}
+
+// RFC 7911 §3: negative
+// RFC 7606 §5.3: negative
+TEST(Nlri, WhatIsCutOrTooLongIsRefused) {
+    for (const auto* octets : {"010203", "01020304", "01020304 18 cb00", "01020304 21 cb00710a00"}) {
+        EXPECT_EQ(decode_nlri(bytes_from_hex(octets), net::Family::Ipv4, true), std::nullopt) << octets;
+    }
+    for (const auto* octets : {"18 cb00", "21 cb00710a00"}) {
+        EXPECT_EQ(decode_nlri(bytes_from_hex(octets), net::Family::Ipv4, false), std::nullopt) << octets;
+    }
+    EXPECT_EQ(decode_nlri(bytes_from_hex("81 20010db80000000000000000000000110000"), net::Family::Ipv6, false),
+              std::nullopt);
+}
+
+// RFC 9234 §5: positive
+TEST(PathAttribute, OnlyToCustomerIsReadFromAnyone) {
+    EXPECT_EQ(path(mandatory + "c0 23 04 0000fde8").only_to_customer, Asn{65000});
+    EXPECT_EQ(path(mandatory).only_to_customer, std::nullopt);
+}
+
 // RFC 8950 §3: negative. IPv6 prefixes have no IPv4 next hop (WhatResetsTheSession), nor any of another length.
 TEST(PathAttribute, NextHopsOfOtherLengthsResetTheSession) {
     for (const auto* reach : {"80 0e 06 0001 01 00 00 00", "80 0e 0e 0001 01 08 0a0000010a000002 00 00",
@@ -369,7 +466,7 @@ TEST(PathAttribute, Ipv4PrefixesMayComeWithAnIpv6NextHop) {
         "80 0e 1a 0001 01 10 20010db8000000000000000000000011 00 20 cb00710a " + origin + as_path, {external(), false});
     ASSERT_TRUE(decoded && decoded->mp_reach);
     EXPECT_TRUE(decoded->errors.empty());
-    EXPECT_EQ(decoded->mp_reach->nlri, std::vector{*net::Prefix::parse("203.0.113.10/32")});
+    EXPECT_EQ(decoded->mp_reach->nlri, std::vector<Nlri>{*net::Prefix::parse("203.0.113.10/32")});
     EXPECT_EQ(decoded->path.next_hop, net::IpAddress{*net::Ipv6Address::parse("2001:db8::11")});
 }
 
@@ -468,6 +565,8 @@ TEST(Community, ReadsNumbersAndWellKnownNames) {
     EXPECT_EQ(Community::parse("graceful-shutdown"), Community{0xffff0000});  // RFC 8326 §3
     EXPECT_EQ(Community::parse("blackhole"), (Community{65535, 666}));        // RFC 7999 §5
     EXPECT_EQ(Community::parse("no-export"), Community{0xffffff01});          // RFC 1997
+    EXPECT_EQ(Community::parse("no-llgr"), Community{0xffff0007});            // RFC 9494 §4.3
+    EXPECT_EQ(Community::parse("llgr-stale"), Community{0xffff0006});         // RFC 9494 §4.2
     for (const auto* text : {"", "1", "1:", ":1", "65536:1", "1:65536", "1:2:3", "no_export", "1:-1", " 1:1"}) {
         EXPECT_EQ(Community::parse(text), std::nullopt) << text;
     }
@@ -485,7 +584,83 @@ TEST(LargeCommunity, ReadsThreeNumbers) {
 TEST(ExtendedCommunity, ShowsRouteTargetsInWords) {
     EXPECT_EQ(describe(ExtendedCommunity{{0x00, 0x02, 0xfd, 0xf2, 0, 0, 0, 100}}), "rt:65010:100");
     EXPECT_EQ(describe(ExtendedCommunity{{0x02, 0x03, 0x00, 0x01, 0x00, 0x0a, 0, 100}}), "soo:65546:100");
-    EXPECT_EQ(describe(ExtendedCommunity{{0x40, 0x04, 0xfd, 0xf2, 0x4e, 0, 0, 0}}), "0x4004fdf24e000000");
+    EXPECT_EQ(describe(ExtendedCommunity{{0x01, 0x02, 10, 0, 0, 1, 0, 100}}), "rt:10.0.0.1:100");
+    EXPECT_EQ(describe(ExtendedCommunity{{0x03, 0x0c, 0, 0, 0, 0, 0, 8}}), "0x030c000000000008");
+}
+
+// draft-ietf-idr-link-bandwidth §2: positive. 0x4e000000 is 2^29 as IEEE has it: sign 0, exponent 29 + 127, no
+// fraction. draft-ietf-idr-link-bandwidth §2: negative; what is no rate is shown as octets.
+TEST(ExtendedCommunity, ALinkBandwidthIsARateInOctets) {
+    const ExtendedCommunity community{{0x40, 0x04, 0xfd, 0xf2, 0x4e, 0, 0, 0}};
+    EXPECT_EQ(describe(community), "bandwidth:65010:536870912");
+    EXPECT_EQ(community.octets_per_second(), 536870912.0F);
+    EXPECT_EQ(ExtendedCommunity::link_bandwidth(Asn{65010}, 536870912.0F), community);
+    // AS_TRANS for a number that does not fit.
+    EXPECT_EQ(ExtendedCommunity::link_bandwidth(Asn{4200000010}, 0.0F),
+              (ExtendedCommunity{{0x40, 0x04, 0x5b, 0xa0, 0, 0, 0, 0}}));
+    EXPECT_EQ((ExtendedCommunity{{0x00, 0x04, 0xfd, 0xf2, 0x4e, 0, 0, 0}}.octets_per_second()), 536870912.0F);
+    EXPECT_EQ((ExtendedCommunity{{0x40, 0x05, 0xfd, 0xf2, 0x4e, 0, 0, 0}}.octets_per_second()), std::nullopt);
+    const ExtendedCommunity infinite{{0x40, 0x04, 0xfd, 0xf2, 0x7f, 0x80, 0, 0}};
+    const ExtendedCommunity negative{{0x40, 0x04, 0xfd, 0xf2, 0xce, 0, 0, 0}};
+    EXPECT_EQ(infinite.octets_per_second(), std::nullopt);
+    EXPECT_EQ(describe(infinite), "0x4004fdf27f800000");
+    EXPECT_EQ(describe(negative), "0x4004fdf2ce000000");
+}
+
+// RFC 4360 §3, §4, §5: positive
+// RFC 5668 §2: positive
+TEST(ExtendedCommunity, ReadsWhatItShows) {
+    const auto octets = [](const char* text) {
+        const auto community = ExtendedCommunity::parse(text);
+        return community ? std::vector<std::uint8_t>{community->octets.begin(), community->octets.end()}
+                         : std::vector<std::uint8_t>{};
+    };
+    EXPECT_EQ(octets("rt:65010:100"), bytes_from_hex("0002 fdf2 00000064"));
+    EXPECT_EQ(octets("rt:65535:4294967295"), bytes_from_hex("0002 ffff ffffffff"));
+    EXPECT_EQ(octets("soo:65010:100"), bytes_from_hex("0003 fdf2 00000064"));
+    EXPECT_EQ(octets("rt:4200000010:100"), bytes_from_hex("0202 fa56ea0a 0064"));
+    EXPECT_EQ(octets("soo:65536:65535"), bytes_from_hex("0203 00010000 ffff"));
+    EXPECT_EQ(octets("rt:10.0.0.1:100"), bytes_from_hex("0102 0a000001 0064"));
+    EXPECT_EQ(octets("bandwidth:65010:1250000"), bytes_from_hex("4004 fdf2 49989680"));
+    EXPECT_EQ(octets("bandwidth:4200000010:1250000"), bytes_from_hex("4004 5ba0 49989680"));
+    EXPECT_EQ(octets("0x030c000000000008"), bytes_from_hex("030c000000000008"));
+    for (const auto* text : {"rt:65010:100", "soo:4200000010:65535", "rt:10.0.0.1:0", "bandwidth:65010:1250000",
+                             "bandwidth:1:0.1", "0x030c000000000008", "0x0202000000010064"}) {
+        const auto community = ExtendedCommunity::parse(text);
+        ASSERT_TRUE(community) << text;
+        EXPECT_EQ(community->to_string(), text);
+    }
+}
+
+// RFC 5668 §2: negative; a number of four octets leaves two for the value.
+TEST(ExtendedCommunity, RefusesWhatIsNone) {
+    for (const auto* text : {"",
+                             "rt",
+                             "rt:",
+                             "rt:1",
+                             "rt:65010:4294967296",
+                             "rt:65536:65536",
+                             "rt:4294967296:1",
+                             "rt:10.0.0.1:65536",
+                             "rt:1:2:3",
+                             "target:1:2",
+                             "bandwidth:1",
+                             "bandwidth:1:",
+                             "bandwidth:1:-1",
+                             "bandwidth:1:inf",
+                             "bandwidth:1:nan",
+                             "bandwidth:1:1e39",
+                             "bandwidth:1:5x",
+                             "bandwidth:4294967296:5",
+                             "0x",
+                             "0x030c00000000000",
+                             "0x030c00000000000g",
+                             "0x030c0000000000080",
+                             "RT:1:2",
+                             " rt:1:2",
+                             "rt:1: 2"}) {
+        EXPECT_EQ(ExtendedCommunity::parse(text), std::nullopt) << text;
+    }
 }
 
 TEST(PathAttributes, EqualOnesAreOneKeyInWhateverOrderTheyWereMade) {

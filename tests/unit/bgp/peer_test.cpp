@@ -347,7 +347,7 @@ TEST_F(PeerTest, RoutesWantedBeforeTheSessionGoOutWithIt) {
     const auto up = receive(1, Keepalive{});
     ASSERT_EQ(sent(up).size(), 1U);  // And no End-of-RIB: not every route is known yet.
     const auto update = std::get<Update>(sent(up)[0]);
-    EXPECT_EQ(update.nlri, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_EQ(update.nlri, (std::vector<Nlri>{prefix("203.0.113.10/32")}));
     EXPECT_EQ(update.attributes.next_hop, address("10.0.0.11"));  // Our end of the session.
     EXPECT_EQ(update.attributes.as_path, AsPath::sequence({Asn{65010}}));
     EXPECT_EQ(update.attributes.med, 50U);
@@ -438,7 +438,7 @@ TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
     take_all();
     const auto stopped = feed(Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
     ASSERT_EQ(sent(stopped).size(), 2U);
-    EXPECT_EQ(std::get<Update>(sent(stopped)[0]).withdrawn, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_EQ(std::get<Update>(sent(stopped)[0]).withdrawn, (std::vector<Nlri>{prefix("203.0.113.10/32")}));
     const auto notification = std::get<Notification>(sent(stopped)[1]);
     EXPECT_EQ(notification.code, 6);
     EXPECT_EQ(notification.subcode, 2);
@@ -462,7 +462,7 @@ TEST_F(PeerTest, RoutesComeBackWithTheNextSession) {
     (void)receive(2, router_open());
     const auto up = receive(2, Keepalive{});
     ASSERT_EQ(sent(up).size(), 1U);
-    EXPECT_EQ(std::get<Update>(sent(up)[0]).nlri, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_EQ(std::get<Update>(sent(up)[0]).nlri, (std::vector<Nlri>{prefix("203.0.113.10/32")}));
 }
 
 // RFC 4271 §6.5: negative. Any KEEPALIVE or UPDATE within the hold time counts, up to its last moment.
@@ -522,7 +522,7 @@ TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
     take_all();
     const auto refreshed = sent(receive(1, RouteRefresh{.family = ipv4_unicast}));
     ASSERT_EQ(refreshed.size(), 1U);
-    EXPECT_EQ(std::get<Update>(refreshed[0]).nlri, (std::vector{prefix("203.0.113.10/32")}));
+    EXPECT_EQ(std::get<Update>(refreshed[0]).nlri, (std::vector<Nlri>{prefix("203.0.113.10/32")}));
     EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv6_unicast})), IsEmpty());
     EXPECT_THAT(sent(receive(1, RouteRefresh{.family = {25, 70}})), IsEmpty());
     EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv4_unicast, .subtype = 3})), IsEmpty());
@@ -540,7 +540,7 @@ TEST_F(PeerTest, Ipv6RouteOverAnIpv4SessionNeedsAConfiguredNextHop) {
     ASSERT_EQ(sent(changed).size(), 1U);
     const auto update = std::get<Update>(sent(changed)[0]);
     ASSERT_TRUE(update.mp_reach);
-    EXPECT_EQ(update.mp_reach->nlri, (std::vector{prefix("2001:db8::10/128")}));
+    EXPECT_EQ(update.mp_reach->nlri, (std::vector<Nlri>{prefix("2001:db8::10/128")}));
     EXPECT_EQ(update.mp_reach->next_hop, address("2001:db8::11"));
     EXPECT_THAT(peer.status().routes_withheld, IsEmpty());
 }
@@ -594,7 +594,7 @@ TEST_F(PeerTest, WhatThePeerAnnouncesIsHandedOnAndNotKept) {
     update.nlri = {prefix("0.0.0.0/0")};
     const auto received = receive(1, update);
     ASSERT_EQ(all<RoutesReceived>(received).size(), 1U);
-    EXPECT_EQ(all<RoutesReceived>(received)[0].update.nlri, (std::vector{prefix("0.0.0.0/0")}));
+    EXPECT_EQ(all<RoutesReceived>(received)[0].update.nlri, (std::vector<Nlri>{prefix("0.0.0.0/0")}));
     EXPECT_EQ(peer.status().counters.updates_in, 1U);
 }
 
@@ -727,15 +727,15 @@ private:
             duplicates += ended[end].insert(*family).second ? 0U : 1U;
             return;
         }
-        const auto announce = [&](const std::vector<net::Prefix>& prefixes) {
-            for (const auto& p : prefixes) {
+        const auto announce = [&](const std::vector<Nlri>& routes) {
+            for (const auto& [p, path_id] : routes) {
                 const auto [known, added] = seen[end].try_emplace(p, update.attributes);
                 if (!added && known->second == update.attributes) ++duplicates;
                 known->second = update.attributes;
             }
         };
-        const auto withdraw = [&](const std::vector<net::Prefix>& prefixes) {
-            for (const auto& p : prefixes) duplicates += seen[end].erase(p) == 1 ? 0U : 1U;
+        const auto withdraw = [&](const std::vector<Nlri>& routes) {
+            for (const auto& nlri : routes) duplicates += seen[end].erase(nlri.prefix) == 1 ? 0U : 1U;
         };
         withdraw(update.withdrawn);
         if (update.mp_unreach) withdraw(update.mp_unreach->withdrawn);

@@ -96,7 +96,7 @@ TEST_F(SpeakerTest, SessionComesUpCarriesARouteAndEndsWithWithdrawAndCease) {
 
     node->feed(RoutesChanged{{{*net::Prefix::parse("203.0.113.10/32"), Route{}}}});
     ASSERT_TRUE(until(5s, [&] { return router->updates.size() == 1 && node->routes_sent >= 1; }));
-    EXPECT_EQ(router->updates[0].nlri.at(0).to_string(), "203.0.113.10/32");
+    EXPECT_EQ(router->updates[0].nlri.at(0).prefix.to_string(), "203.0.113.10/32");
     EXPECT_EQ(router->updates[0].attributes.next_hop, net::IpAddress{ipv4("127.0.0.1")});
 
     node->feed(Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
