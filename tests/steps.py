@@ -129,11 +129,11 @@ def steps():
              15),
         Step("harness", python_tests("harness_test"), count_unittest, ("install",), 3, "tests/interop"),
         interop("bgp"),
-        interop("matrix"),
         interop("vrrp"),
         interop("service"),
         # The daemon itself under sanitizers, where nothing depends on a few milliseconds.
         interop("hybrid", "check"),
+        interop("matrix", "check"),
         interop("reload", "check"),
         interop("stop", "check"),
         # A kernel with IPVS on any machine. ASan finds no room in there.

@@ -233,7 +233,8 @@ class Sessions:
         if speaker.far:
             node.run("ip route add 10.0.0.0/24 via 10.9.0.254")
             node.run("ip -6 route add 2001:db8::/64 via 2001:db8:9::254")
-        self.frames[speaker.name] = Frames(node, "eth0", "tcp port 179")
+        if speaker in SPEAKERS:
+            self.frames[speaker.name] = Frames(node, "eth0", "tcp port 179")
         speaker.start(node)
 
     def cell(self, speaker, number, name, row=None):
