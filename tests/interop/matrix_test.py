@@ -200,7 +200,9 @@ class Sessions:
                       if name not in FACTS.get(speaker.row, {})]
         self.never = [self.cell(speaker, number, name) for speaker in NEVER for number, name in enumerate(ROUTERS, 1)
                       if (speaker.number, name) not in NOT_OURS_TO_REFUSE]
-        self.farewells = [self.cell(SPEAKERS[0], number, name, FAREWELL) for number, name in enumerate(ROUTERS, 1)]
+        # Where the router connects: ExaBGP can lose sight of a connection that it takes while it says its Cease.
+        speaker = next(speaker for speaker in SPEAKERS if "the peer connects" in speaker.row)
+        self.farewells = [self.cell(speaker, number, name, FAREWELL) for number, name in enumerate(ROUTERS, 1)]
         self.refreshes = [self.cell(SPEAKERS[0], number, name, REFRESH) for number, name in enumerate(ROUTERS, 1)
                           if name not in FACTS[REFRESH]]
         self.frames = {}
