@@ -75,17 +75,6 @@ std::string describe(const Reason& reason) {
     return "unknown reason";
 }
 
-std::string describe(const Negotiated& negotiated) {
-    std::string text = "as=" + describe(negotiated.peer_as) + " id=" + describe(negotiated.peer_id) +
-                       " hold_time=" + std::to_string(negotiated.hold_time.count()) + "s";
-    text += negotiated.external ? " external" : " internal";
-    if (negotiated.ipv4) text += " ipv4";
-    if (negotiated.ipv6) text += " ipv6";
-    if (!negotiated.four_octet_as) text += " two-octet-as";
-    if (negotiated.route_refresh) text += " route-refresh";
-    return text;
-}
-
 namespace fsm {
 
 std::string describe(const ManualStart&) {
@@ -253,6 +242,12 @@ std::string describe(const RoutesSent&) {
 }
 std::string describe(const RoutesReceived& action) {
     return "RoutesReceived " + describe(action.update);
+}
+std::string describe(const RefreshBegins& action) {
+    return "RefreshBegins " + describe(unicast(action.family));
+}
+std::string describe(const RefreshEnds& action) {
+    return "RefreshEnds " + describe(unicast(action.family));
 }
 std::string describe(const StateChanged& action) {
     return "StateChanged " + std::string{describe(action.from)} + " -> " + std::string{describe(action.to)} +

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <expected>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -12,8 +11,6 @@
 #include <vector>
 
 #include "anyvip/overloaded.hpp"
-#include "anyvip/wire/writer.hpp"
-#include "bgp/capability.hpp"
 
 namespace anyvip::bgp {
 
@@ -53,57 +50,9 @@ bool needs_reset(const PeerConfig& from, const PeerConfig& to) {
     same_session.passive = to.passive;
     same_session.next_hop = to.next_hop;
     same_session.next_hop6 = to.next_hop6;
+    same_session.capability_fallback = to.capability_fallback;
+    same_session.delay_open = to.delay_open;
     return same_session != to;
-}
-
-Open our_open(const PeerConfig& config) {
-    Open open;
-    open.my_as = config.local_as;
-    open.hold_time = HoldTime{static_cast<std::uint16_t>(config.hold_time.count())};
-    open.identifier = config.router_id;
-    for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
-        if (config.offers(family)) open.capabilities.emplace_back(Multiprotocol{unicast(family)});
-    }
-    open.capabilities.emplace_back(RouteRefreshCapability{});
-    open.capabilities.emplace_back(FourOctetAs{config.local_as});
-    return open;
-}
-
-std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, const Open& open) {
-    const Asn peer_as = open.asn();
-    const bool internal = peer_as == config.local_as;
-    const bool expected_as = std::visit(
-        overloaded{[&](const Asn& asn) { return peer_as == asn; }, [&](const ExternalAs&) { return !internal; },
-                   [&](const InternalAs&) { return internal; }},
-        config.peer_as);
-    // RFC 7607: AS 0 is nobody's, whatever the configuration expects.
-    if (!expected_as || peer_as == Asn{}) return std::unexpected{bad_peer_as()};
-    // RFC 6286 §2.1: zero never; our own only from another AS.
-    if (open.identifier.is_unspecified() || (internal && open.identifier == config.router_id)) {
-        return std::unexpected{bad_bgp_identifier()};
-    }
-    // §4.2: "MUST reject Hold Time values of one or two seconds".
-    if (open.hold_time == HoldTime{1} || open.hold_time == HoldTime{2}) {
-        return std::unexpected{unacceptable_hold_time()};
-    }
-    Negotiated negotiated;
-    negotiated.hold_time = std::min<std::chrono::seconds>(config.hold_time, open.hold_time);
-    negotiated.peer_as = peer_as;
-    negotiated.peer_id = open.identifier;
-    negotiated.external = !internal;
-    negotiated.four_octet_as = has<FourOctetAs>(open.capabilities);
-    negotiated.route_refresh = has<RouteRefreshCapability>(open.capabilities);
-    negotiated.ipv4 = config.ipv4 && offers(open.capabilities, ipv4_unicast);
-    negotiated.ipv6 = config.ipv6 && offers(open.capabilities, ipv6_unicast);
-    if (!negotiated.ipv4 && !negotiated.ipv6) {
-        // RFC 5492 §5: the data lists what we cannot do without.
-        wire::Writer required;
-        for (const auto& capability : our_open(config).capabilities) {
-            if (std::holds_alternative<Multiprotocol>(capability)) encode(capability, required);
-        }
-        return std::unexpected{Notification{OpenMessageSubcode::UnsupportedCapability, required.take()}};
-    }
-    return negotiated;
 }
 
 struct Fsm::Step {
@@ -116,12 +65,14 @@ struct Fsm::Handler {
     const PeerConfig& config;
     Random& random;
     std::uint32_t& connect_retry_counter;
+    Concessions& concessions;
     TimePoint now;
 
     // ---- Idle -------------------------------------------------------------------------------------------
 
     Step operator()(const Idle&, const ManualStart&) const {  // Events 1, 4
         connect_retry_counter = 0;
+        concessions = {};
         return start();
     }
     Step operator()(const Idle& idle, const fsm::TimerExpired&) const {  // Event 13
@@ -134,49 +85,75 @@ struct Fsm::Handler {
 
     // ---- Connect ----------------------------------------------------------------------------------------
 
-    Step operator()(const Connect&, const ManualStop&) const {  // Event 2
+    Step operator()(const Connect& connect, const ManualStop&) const {  // Event 2
         connect_retry_counter = 0;
-        return {Idle{}, {AbortOpen{}}, Reason{}};
+        return {Idle{}, give_up(connect), Reason{}};
     }
-    Step operator()(const Connect& connect, const fsm::TimerExpired&) const {  // Event 9
+    Step operator()(const Connect& connect, const fsm::TimerExpired&) const {  // Events 9, 12
+        if (due(connect.delay_open_timer)) return send_open();
         if (!due(connect.connect_retry_timer)) return stay(connect);
         return {Connect{connect_retry()}, {AbortOpen{}, OpenConnection{}}, {}};
     }
-    Step operator()(const Connect&, const TcpConnectionConfirmed&) const { return send_open(); }  // Events 16, 17
-    Step operator()(const Connect&, const TcpConnectionFails& event) const {                      // Event 18
+    Step operator()(const Connect& connect, const TcpConnectionConfirmed&) const {  // Events 16, 17
+        return connected(connect);
+    }
+    Step operator()(const Connect& connect, const BgpOpen& event) const {  // Events 19, 20
+        if (!connect.delay_open_timer) return {back_off(), {AbortOpen{}}, unexpected_event()};
+        return answer_open(event);
+    }
+    Step operator()(const Connect&, const TcpConnectionFails& event) const {  // Event 18
         // To Active as if DelayOpenTimer were running, not to Idle: nothing is wrong but that nobody listens
         // yet, and in Idle we would refuse the connection that the peer may open in the meantime.
         return {wait_for_connection(), {}, connection_failed(event)};
     }
-    Step operator()(const Connect&, const OpenCollisionDump&) const {  // Event 23
-        return {Idle{}, {AbortOpen{}}, collision()};
+    Step operator()(const Connect& connect, const OpenCollisionDump&) const {  // Event 23
+        return {Idle{}, give_up(connect), collision()};
+    }
+    Step operator()(const Connect& connect, const NotifMsg& event) const {  // Events 24, 25
+        return {back_off(), give_up(connect), received(event)};
     }
     Step operator()(const Connect& connect, const ManualStart&) const { return stay(connect); }  // Events 1, 3-7
     Step operator()(const Connect& connect, const Progress&) const { return stay(connect); }
     Step operator()(const Connect& connect, const BfdDown&) const { return stay(connect); }
-    /// "Any other events (Events 8, 10-11, 13, 19, 23, 25-28)".
-    Step operator()(const Connect&, const auto&) const { return {back_off(), {AbortOpen{}}, unexpected_event()}; }
+    /// "Any other events (Events 8, 10-11, 13, 19, 23, 25-28)", and 21 and 22.
+    Step operator()(const Connect& connect, const auto&) const {
+        return {back_off(), give_up(connect), unexpected_event()};
+    }
 
     // ---- Active -----------------------------------------------------------------------------------------
 
-    Step operator()(const Active&, const ManualStop&) const {  // Event 2
+    Step operator()(const Active& active, const ManualStop&) const {  // Event 2
         connect_retry_counter = 0;
-        return {Idle{}, {}, Reason{}};
+        return {Idle{}, give_up(active), Reason{}};
     }
-    Step operator()(const Active& active, const fsm::TimerExpired&) const {  // Event 9
+    Step operator()(const Active& active, const fsm::TimerExpired&) const {  // Events 9, 12
+        if (due(active.delay_open_timer)) return send_open();
         if (!due(active.connect_retry_timer)) return stay(active);
         return {Connect{connect_retry()}, {OpenConnection{}}, {}};
     }
-    Step operator()(const Active&, const TcpConnectionConfirmed&) const { return send_open(); }  // Events 16, 17
-    Step operator()(const Active&, const TcpConnectionFails& event) const {                      // Event 18
+    Step operator()(const Active& active, const TcpConnectionConfirmed&) const {  // Events 16, 17
+        return connected(active);
+    }
+    Step operator()(const Active& active, const BgpOpen& event) const {  // Events 19, 20
+        if (!active.delay_open_timer) return {back_off(), {}, unexpected_event()};
+        return answer_open(event);
+    }
+    Step operator()(const Active&, const TcpConnectionFails& event) const {  // Event 18
         return {back_off(), {}, connection_failed(event)};
     }
-    Step operator()(const Active&, const OpenCollisionDump&) const { return {Idle{}, {}, collision()}; }  // Event 23
+    Step operator()(const Active& active, const OpenCollisionDump&) const {  // Event 23
+        return {Idle{}, give_up(active), collision()};
+    }
+    Step operator()(const Active& active, const NotifMsg& event) const {  // Events 24, 25
+        return {back_off(), give_up(active), received(event)};
+    }
     Step operator()(const Active& active, const ManualStart&) const { return stay(active); }  // Events 1, 3-7
     Step operator()(const Active& active, const Progress&) const { return stay(active); }
     Step operator()(const Active& active, const BfdDown&) const { return stay(active); }
-    /// "Any other event (Events 8, 10-11, 13, 19, 23, 25-28)".
-    Step operator()(const Active&, const auto&) const { return {back_off(), {}, unexpected_event()}; }
+    /// "Any other event (Events 8, 10-11, 13, 19, 23, 25-28)", and 21 and 22.
+    Step operator()(const Active& active, const auto&) const {
+        return {back_off(), give_up(active), unexpected_event()};
+    }
 
     // ---- OpenSent ---------------------------------------------------------------------------------------
 
@@ -188,22 +165,14 @@ struct Fsm::Handler {
         return {wait_for_connection(), {CloseConnection{}}, connection_failed(event)};
     }
     Step operator()(const OpenSent& open_sent, const BgpOpen& event) const {  // Event 19
-        const auto negotiated = negotiate(config, event.open);
-        if (!negotiated) return fail(negotiated.error());  // Event 22
-        OpenConfirm confirm{.negotiated = *negotiated,
-                            .hold_timer = hold_timer(*negotiated),
-                            .keepalive_timer = keepalive_timer(*negotiated)};
-        // Without a hold time the four minutes of OpenSent go on, so that a peer that falls silent after its
-        // OPEN does not pin the connection for ever.
-        if (!confirm.hold_timer) confirm.hold_timer = open_sent.hold_timer;
-        return {confirm, {fsm::Send{Keepalive{}}}, {}};
+        return accept_open(event, open_sent.hold_timer);
     }
     Step operator()(const OpenSent&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
     Step operator()(const OpenSent&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
     Step operator()(const OpenSent&, const OpenCollisionDump&) const { return lose_collision(); }            // 23
     Step operator()(const OpenSent&, const NotifMsg& event) const {  // Events 24, 25
         // The RFC lists 25 under "any other event"; to answer a NOTIFICATION with one would break §6.4.
-        return notified(event);
+        return refused(event);
     }
     Step operator()(const OpenSent& open_sent, const ManualStart&) const { return stay(open_sent); }  // 1, 3-7
     Step operator()(const OpenSent& open_sent, const TcpConnectionConfirmed&) const {
@@ -231,8 +200,8 @@ struct Fsm::Handler {
     Step operator()(const OpenConfirm&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
     Step operator()(const OpenConfirm&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
     Step operator()(const OpenConfirm&, const OpenCollisionDump&) const { return lose_collision(); }            // 23
-    Step operator()(const OpenConfirm&, const NotifMsg& event) const { return notified(event); }  // 24, 25
-    Step operator()(const OpenConfirm& confirm, const KeepAliveMsg&) const {                      // Event 26
+    Step operator()(const OpenConfirm&, const NotifMsg& event) const { return refused(event); }  // 24, 25
+    Step operator()(const OpenConfirm& confirm, const KeepAliveMsg&) const {                     // Event 26
         const auto& negotiated = confirm.negotiated;
         return {Established{.negotiated = negotiated,
                             .hold_timer = hold_timer(negotiated),
@@ -342,7 +311,44 @@ private:
     }
 
     [[nodiscard]] Step send_open() const {
-        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config)}}, {}};
+        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config, concessions)}}, {}};
+    }
+
+    /// Connect or Active: the OPEN now, or after the peer's with DelayOpen. A second connection is the Peer's to track.
+    template <class S>
+    [[nodiscard]] Step connected(const S& state) const {
+        if (state.delay_open_timer) return stay(state);
+        if (config.delay_open == Duration::zero()) return send_open();
+        return {S{.connect_retry_timer = {}, .delay_open_timer = now + config.delay_open}, {}, {}};
+    }
+
+    /// The attempt, or the connection that waits for an OPEN.
+    [[nodiscard]] static Actions give_up(const Connect& connect) {
+        if (connect.delay_open_timer) return {CloseConnection{}};
+        return {AbortOpen{}};
+    }
+    [[nodiscard]] static Actions give_up(const Active& active) {
+        if (active.delay_open_timer) return {CloseConnection{}};
+        return {};
+    }
+
+    /// `hold_timer` bounds OpenConfirm where no hold time does, so that a peer that falls silent after its OPEN does
+    /// not pin the connection for ever.
+    [[nodiscard]] Step accept_open(const BgpOpen& event, TimePoint large_hold_timer) const {
+        const auto negotiated = negotiate(config, event.open, concessions);
+        if (!negotiated) return fail(negotiated.error());  // Event 22
+        OpenConfirm confirm{.negotiated = *negotiated,
+                            .hold_timer = hold_timer(*negotiated),
+                            .keepalive_timer = keepalive_timer(*negotiated)};
+        if (!confirm.hold_timer) confirm.hold_timer = large_hold_timer;
+        return {confirm, {fsm::Send{Keepalive{}}}, {}};
+    }
+
+    /// Event 20: what the peer was waited for; ours goes first, whatever comes of it.
+    [[nodiscard]] Step answer_open(const BgpOpen& event) const {
+        auto step = accept_open(event, now + large_hold_time);
+        step.actions.insert(step.actions.begin(), fsm::Send{our_open(config, concessions)});
+        return step;
     }
 
     /// Idle after an error, for idle_hold times two to the power of the errors before (§8.1.1,
@@ -379,9 +385,17 @@ private:
     }
 
     [[nodiscard]] Step notified(const NotifMsg& event) const {
-        return {back_off(),
-                {CloseConnection{}},
-                Reason{.kind = Reason::Kind::NotificationReceived, .notification = event.notification, .text = {}}};
+        return {back_off(), {CloseConnection{}}, received(event)};
+    }
+
+    /// RFC 5492 §3: before a session, it may be our OPEN that the peer refuses.
+    [[nodiscard]] Step refused(const NotifMsg& event) const {
+        concessions = concede(config, concessions, event.notification).value_or(Concessions{});
+        return notified(event);
+    }
+
+    [[nodiscard]] static Reason received(const NotifMsg& event) {
+        return {.kind = Reason::Kind::NotificationReceived, .notification = event.notification, .text = {}};
     }
 
     [[nodiscard]] Step disconnected(const TcpConnectionFails& event) const {
@@ -417,7 +431,9 @@ private:
         return {next, {}, {}};
     }
 
-    [[nodiscard]] static Step down(Step step) {
+    /// The peer may have learnt since: the next OPEN has everything again.
+    [[nodiscard]] Step down(Step step) const {
+        concessions = {};
         step.actions.emplace_back(fsm::SessionDown{*step.reason});
         return step;
     }
@@ -441,15 +457,17 @@ private:
     }
 };
 
-Fsm Fsm::for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter) {
+Fsm Fsm::for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter,
+                      Concessions concessions) {
     Fsm machine{config, random};
     machine.state_ = Active{};
     machine.connect_retry_counter_ = connect_retry_counter;
+    machine.concessions_ = std::move(concessions);
     return machine;
 }
 
 Actions Fsm::handle(const Event& event, TimePoint now) {
-    const Handler handler{config_, *random_, connect_retry_counter_, now};
+    const Handler handler{config_, *random_, connect_retry_counter_, concessions_, now};
     const State from = state();
     auto step = std::visit(handler, std::as_const(state_), event);
     state_ = step.next;
@@ -459,15 +477,15 @@ Actions Fsm::handle(const Event& event, TimePoint now) {
 
 std::optional<TimePoint> Fsm::deadline() const {
     return std::visit(
-        overloaded{[](const Idle& idle) { return idle.idle_hold_timer; },
-                   [](const Connect& connect) { return std::optional{connect.connect_retry_timer}; },
-                   [](const Active& active) { return active.connect_retry_timer; },
-                   [](const OpenSent& open_sent) { return std::optional{open_sent.hold_timer}; },
-                   [](const OpenConfirm& confirm) { return earliest({confirm.hold_timer, confirm.keepalive_timer}); },
-                   [](const Established& established) {
-                       return earliest(
-                           {established.hold_timer, established.keepalive_timer, established.send_hold_timer});
-                   }},
+        overloaded{
+            [](const Idle& idle) { return idle.idle_hold_timer; },
+            [](const Connect& connect) { return earliest({connect.connect_retry_timer, connect.delay_open_timer}); },
+            [](const Active& active) { return earliest({active.connect_retry_timer, active.delay_open_timer}); },
+            [](const OpenSent& open_sent) { return std::optional{open_sent.hold_timer}; },
+            [](const OpenConfirm& confirm) { return earliest({confirm.hold_timer, confirm.keepalive_timer}); },
+            [](const Established& established) {
+                return earliest({established.hold_timer, established.keepalive_timer, established.send_hold_timer});
+            }},
         state_);
 }
 

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +11,8 @@
 #include "anyvip/net/address.hpp"
 #include "anyvip/random.hpp"
 #include "anyvip/time.hpp"
-#include "bgp/asn.hpp"
 #include "bgp/message.hpp"
+#include "bgp/negotiation.hpp"
 #include "bgp/notification.hpp"
 #include "bgp/peer_config.hpp"
 
@@ -23,38 +22,23 @@
 /// (state, event); each state lists the events it knows with their numbers of §8.1 and ends in the RFC's own
 /// "any other event", which is an FSM error with the subcode of RFC 6608.
 /// bgp::Peer owns one Fsm, or two while a collision is undecided, turns decoded messages into events and
-/// carries out the actions. negotiate() is what an OPEN is checked with.
+/// carries out the actions. What an OPEN is checked with is in negotiation.hpp.
 ///
-/// Standards: RFC 4271 §8 (machine), §6 (errors), §10 (jitter); RFC 5492 and 4760 (capabilities);
-/// RFC 6286 (BGP Identifier); RFC 6608 (FSM subcodes); RFC 6793 (four-octet AS); RFC 7607 (AS 0);
+/// Standards: RFC 4271 §8 (machine, with the optional DelayOpen, DampPeerOscillations and PassiveTcpEstablishment),
+/// §6 (errors), §10 (jitter); RFC 5492 §3 (the retry without what was refused); RFC 6608 (FSM subcodes);
 /// RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29).
 ///
 /// Where it leaves the text of §8.2.2, with the reason at the arm:
 ///  - a refused connection goes from Connect to Active, as with DelayOpen and as every implementation does;
 ///    the RFC's way to Idle would refuse the peer's own connection while nothing is wrong;
 ///  - a NOTIFICATION is never answered with one; a bad header is reported as what it is (§6.1) in every state;
-///  - ConnectRetryTimer does not run in a passive peer's Active state.
-///
-/// Not implemented: DelayOpen (events 12, 20), CollisionDetectEstablishedState, the retry without
-/// capabilities of RFC 5492 §3, Graceful Restart, BFD.
+///  - ConnectRetryTimer does not run in a passive peer's Active state;
+///  - an OPEN that is refused while DelayOpenTimer runs gets our own before the NOTIFICATION, so that
+///    SendNOTIFICATIONwithoutOPEN is never needed;
+///  - CollisionDetectEstablishedState is off, as by default (§8.1.1): an Established session always wins.
 namespace anyvip::bgp {
 
 enum class State : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, Established };
-
-/// What both OPENs together say about a session.
-struct Negotiated {
-    std::chrono::seconds hold_time{0};  ///< 0: neither HoldTimer nor KEEPALIVEs
-    Asn peer_as;
-    net::Ipv4Address peer_id;
-    bool external = true;       ///< eBGP
-    bool four_octet_as = true;  ///< RFC 6793: both ends are NEW speakers
-    bool route_refresh = false;
-    bool ipv4 = false;
-    bool ipv6 = false;
-    friend bool operator==(const Negotiated&, const Negotiated&) = default;
-
-    [[nodiscard]] bool carries(net::Family family) const { return family == net::Family::Ipv4 ? ipv4 : ipv6; }
-};
 
 /// Why a connection or an attempt at one came to its end.
 struct Reason {
@@ -82,11 +66,13 @@ struct Idle {
     friend bool operator==(const Idle&, const Idle&) = default;
 };
 struct Connect {
-    TimePoint connect_retry_timer;
+    std::optional<TimePoint> connect_retry_timer;  ///< none: connected, and DelayOpenTimer runs instead
+    std::optional<TimePoint> delay_open_timer{};
     friend bool operator==(const Connect&, const Connect&) = default;
 };
 struct Active {
-    std::optional<TimePoint> connect_retry_timer;  ///< none: passive
+    std::optional<TimePoint> connect_retry_timer{};  ///< none: passive, or connected
+    std::optional<TimePoint> delay_open_timer{};     ///< connected, and waits for the peer's OPEN before its own
     friend bool operator==(const Active&, const Active&) = default;
 };
 struct OpenSent {
@@ -124,7 +110,7 @@ struct TcpConnectionFails {  ///< 18
     std::string text;
     friend bool operator==(const TcpConnectionFails&, const TcpConnectionFails&) = default;
 };
-struct BgpOpen {  ///< 19, or 22 when negotiate() refuses it
+struct BgpOpen {  ///< 19, or 20 with DelayOpenTimer running, or 22 when negotiate() refuses it
     Open open;
     friend bool operator==(const BgpOpen&, const BgpOpen&) = default;
 };
@@ -165,7 +151,7 @@ struct BfdDown {
     std::string text;
     friend bool operator==(const BfdDown&, const BfdDown&) = default;
 };
-struct TimerExpired {  ///< 9, 10, 11, 13, 29: whichever timers are due
+struct TimerExpired {  ///< 9, 10, 11, 12, 13, 29: whichever timers are due
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
 using Event = std::variant<ManualStart, ManualStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen, BgpHeaderErr,
@@ -205,21 +191,15 @@ using Actions = std::vector<Action>;
 
 }  // namespace fsm
 
-/// Our OPEN. Four-octet AS, the families offered and route refresh are always among its capabilities.
-[[nodiscard]] Open our_open(const PeerConfig& config);
-
-/// §6.2: what a session would be by these OPENs, or the NOTIFICATION that refuses the peer's.
-[[nodiscard]] std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, const Open& open);
-
 class Fsm {
 public:
     /// `random` outlives the machine.
     Fsm(const PeerConfig& config, Random& random) : config_{config}, random_{&random} {}
 
     /// A machine in Active state, for a connection that the peer opened beside ours (§8.2.1). It inherits the
-    /// back-off.
-    [[nodiscard]] static Fsm for_incoming(const PeerConfig& config, Random& random,
-                                          std::uint32_t connect_retry_counter);
+    /// back-off, and what the peer has refused.
+    [[nodiscard]] static Fsm for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter,
+                                          Concessions concessions = {});
 
     [[nodiscard]] fsm::Actions handle(const fsm::Event& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
@@ -229,6 +209,8 @@ public:
     [[nodiscard]] const Negotiated* negotiated() const;
     /// Errors since the last session: the exponent of the back-off.
     [[nodiscard]] std::uint32_t connect_retry_counter() const { return connect_retry_counter_; }
+    /// What our OPEN goes without, until a session ends or we are started again.
+    [[nodiscard]] const Concessions& concessions() const { return concessions_; }
 
     /// Other timers from the next use on. What was negotiated stays.
     void configure(const PeerConfig& config) { config_ = config; }
@@ -241,11 +223,11 @@ private:
     Random* random_;
     fsm::AnyState state_;
     std::uint32_t connect_retry_counter_ = 0;
+    Concessions concessions_;
 };
 
 [[nodiscard]] std::string_view describe(State state);
 [[nodiscard]] std::string describe(const Reason& reason);
-[[nodiscard]] std::string describe(const Negotiated& negotiated);
 
 namespace fsm {
 [[nodiscard]] std::string describe(const ManualStart& event);

@@ -340,6 +340,12 @@ std::optional<Update> take_withdrawal(std::span<const net::Prefix>& prefixes, co
     return update;
 }
 
+void withdraw_leak(Update& update) {
+    update.errors.push_back(
+        {only_to_customer_attribute, AttributeError::Reason::Leak, AttributeAction{TreatAsWithdraw{}}});
+    withdraw_all(update);
+}
+
 Update end_of_rib(AddressFamily family) {
     Update update;
     if (family != ipv4_unicast) update.mp_unreach = MpUnreach{family, {}};

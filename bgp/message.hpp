@@ -123,6 +123,9 @@ void encode(const RouteRefresh& refresh, wire::Writer& out);
                                                     const EncodeContext& context,
                                                     std::size_t max_octets = max_extended_message_size);
 
+/// A route that RFC 9234 §5 takes for a leak: its UPDATE withdraws what it announced, and says so.
+void withdraw_leak(Update& update);
+
 /// RFC 4724 §2: an empty UPDATE, or one with only an empty MP_UNREACH_NLRI.
 [[nodiscard]] Update end_of_rib(AddressFamily family);
 /// The family whose End-of-RIB this is.

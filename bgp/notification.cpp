@@ -235,6 +235,11 @@ std::optional<CeaseSubcode> Notification::cease_subcode() const {
     return to_cease_subcode(subcode);
 }
 
+std::optional<Notification> Notification::wrapped() const {
+    if (cease_subcode() != CeaseSubcode::HardReset || data.size() < 2) return std::nullopt;
+    return Notification{data[0], data[1], {data.begin() + 2, data.end()}};
+}
+
 std::optional<std::string> Notification::shutdown_communication() const {
     const auto cease = cease_subcode();
     if (!cease || !carries_communication(*cease)) return std::nullopt;
@@ -269,6 +274,12 @@ Notification cease(CeaseSubcode subcode, std::string_view communication) {
         for (const char c : text) out.u8(static_cast<std::uint8_t>(c));
     }
     return Notification{subcode, out.take()};
+}
+
+Notification hard_reset(const Notification& reason) {
+    wire::Writer out;
+    encode(reason, out);
+    return Notification{CeaseSubcode::HardReset, out.take()};
 }
 
 Notification unsupported_version() {
@@ -320,7 +331,10 @@ std::string describe(const Notification& notification) {
     } else if (!code || notification.subcode != 0) {
         text += " subcode " + std::to_string(notification.subcode);
     }
-    if (auto communication = notification.shutdown_communication()) {
+    if (const auto wrapped = notification.wrapped()) {
+        // A wrapped one may wrap another, as often as 4096 octets allow: one is enough to know why.
+        text += " (" + (wrapped->wrapped() ? std::string{describe(CeaseSubcode::HardReset)} : describe(*wrapped)) + ')';
+    } else if (auto communication = notification.shutdown_communication()) {
         std::ranges::replace(*communication, '"', '\'');
         text += " \"" + *communication + '"';
     } else if (!notification.data.empty()) {

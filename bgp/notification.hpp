@@ -16,9 +16,8 @@
 /// The code and the subcode stay as they were received: a peer may send what no registry knows, and `describe()` must
 /// still show it. What we send is made by the named constructors, each of which knows the data its RFC asks for.
 ///
-/// RFC 4271, 4486 (Cease), 6608 (FSM), 7313 (ROUTE-REFRESH), 9003 (shutdown communication), 9384 (BFD Down),
-/// 9687 (Send Hold Timer).
-/// Not implemented: Hard Reset's encapsulation (RFC 8538) is shown as octets; it comes with graceful restart.
+/// RFC 4271, 4486 (Cease), 6608 (FSM), 7313 (ROUTE-REFRESH), 8538 (Hard Reset), 9003 (shutdown communication),
+/// 9384 (BFD Down), 9687 (Send Hold Timer).
 namespace anyvip::bgp {
 
 using anyvip::describe;
@@ -125,6 +124,8 @@ struct Notification {
     [[nodiscard]] std::optional<ErrorCode> error_code() const { return to_error_code(code); }
     /// The subcode when this is a Cease with a known one.
     [[nodiscard]] std::optional<CeaseSubcode> cease_subcode() const;
+    /// RFC 8538 §3.1: what a Hard Reset wraps; nullopt when this is none, or wraps nothing.
+    [[nodiscard]] std::optional<Notification> wrapped() const;
     /// RFC 9003: the operator's words, fit for a log line: control characters gone, what is not UTF-8 as "?".
     /// nullopt when this is no administrative shutdown or reset, or when it says nothing.
     [[nodiscard]] std::optional<std::string> shutdown_communication() const;
@@ -148,6 +149,8 @@ using Result = std::expected<T, Notification>;
 /// RFC 9003 §2: only the administrative subcodes carry text; it is cut at a character after 128 octets, which is
 /// what receivers of the older RFC 8203 accept.
 [[nodiscard]] Notification cease(CeaseSubcode subcode, std::string_view communication = {});
+/// RFC 8538 §3.1: the session ends for good, whatever graceful restart would keep; `reason` is its data.
+[[nodiscard]] Notification hard_reset(const Notification& reason);
 /// RFC 4271 §6.2: the data is the largest version we support, 4.
 [[nodiscard]] Notification unsupported_version();
 [[nodiscard]] Notification bad_peer_as();
@@ -163,7 +166,8 @@ using Result = std::expected<T, Notification>;
 void encode(const Notification& notification, wire::Writer& out);
 [[nodiscard]] Result<Notification> decode_notification(std::span<const std::uint8_t> body);
 
-/// "Cease / Administrative Shutdown "maintenance"", "OPEN Message Error / Bad Peer AS", "code 9 subcode 1 data 0a0b".
+/// "Cease / Administrative Shutdown "maintenance"", "OPEN Message Error / Bad Peer AS", "code 9 subcode 1 data 0a0b",
+/// "Cease / Hard Reset (Cease / Peer De-configured)".
 [[nodiscard]] std::string describe(const Notification& notification);
 
 }  // namespace anyvip::bgp

@@ -31,7 +31,6 @@ constexpr std::uint8_t extended_communities = 16;
 constexpr std::uint8_t as4_path = 17;
 constexpr std::uint8_t as4_aggregator = 18;
 constexpr std::uint8_t large_community = 32;
-constexpr std::uint8_t only_to_customer = 35;
 }  // namespace attribute
 
 // RFC 4271 §4.3.
@@ -521,7 +520,7 @@ constexpr std::array table{
     Row{attribute::large_community, "LARGE_COMMUNITY", FlagClass::OptionalTransitive, Malformed::Withdraws,
         From::Anyone, encode_large_communities, decode_large_communities,
         [](const PathAttributes& path) { return field("large_communities", joined(path.large_communities, ",")); }},
-    Row{attribute::only_to_customer, "ONLY_TO_CUSTOMER", FlagClass::OptionalTransitive, Malformed::Withdraws,
+    Row{only_to_customer_attribute, "ONLY_TO_CUSTOMER", FlagClass::OptionalTransitive, Malformed::Withdraws,
         From::Anyone, encode_only_to_customer, decode_only_to_customer,
         [](const PathAttributes& path) {
             return path.only_to_customer ? field("only_to_customer", describe(*path.only_to_customer)) : std::string{};
@@ -1087,6 +1086,7 @@ std::string_view describe(AttributeError::Reason reason) {
         case Reason::Unexpected: return "unexpected from this peer";
         case Reason::FamilyNotSpoken: return "address family not negotiated";
         case Reason::UnknownWellKnown: return "well-known, and not known here";
+        case Reason::Leak: return "route leak";
     }
     return "?";
 }

@@ -223,6 +223,7 @@ struct AttributeError {
         Unexpected,        ///< not from this kind of peer
         FamilyNotSpoken,   ///< MP attribute of a family that was not negotiated
         UnknownWellKnown,  ///< not optional, and not known
+        Leak,              ///< OTC where it must not come from (RFC 9234 §5)
     };
     std::uint8_t type = 0;  ///< attribute type code; 0 for the list as a whole
     Reason reason = Reason::Value;
@@ -242,6 +243,8 @@ struct DecodedAttributes {
 };
 
 inline constexpr std::size_t max_reported_attribute_errors = 16;
+
+inline constexpr std::uint8_t only_to_customer_attribute = 35;
 
 //   0                   1
 //   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5

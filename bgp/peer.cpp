@@ -56,11 +56,12 @@ private:
             if (primary.attempt != event.attempt) return refuse(event);  // Given up in the meantime.
             primary.attempt.reset();
             confirm(primary, std::move(connection));
-        } else if (primary.fsm.state() == State::Active) {
+        } else if (primary.fsm.state() == State::Active && !primary.connection) {
             confirm(primary, std::move(connection));
-        } else if ((primary.fsm.state() == State::Connect || collision_possible(primary)) && !peer_.incoming_) {
+        } else if (collision_possible(primary) && !peer_.incoming_) {
             peer_.incoming_.emplace(
-                Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.fsm.connect_retry_counter()),
+                Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.fsm.connect_retry_counter(),
+                                              primary.fsm.concessions()),
                      .attempt = {},
                      .connection = {}});
             confirm(*peer_.incoming_, std::move(connection));
@@ -172,41 +173,66 @@ private:
     }
 
     void on_message(Seat& seat, const Open& open) {
-        const bool decides = seat.fsm.state() == State::OpenSent && collides(seat) && negotiate(peer_.config_, open);
+        const bool decides = seat.fsm.state() <= State::OpenSent && collides(seat) &&
+                             negotiate(peer_.config_, open, seat.fsm.concessions());
         if (decides && !wins(seat, open)) return feed(seat, fsm::OpenCollisionDump{});
         const auto id = seat.connection->id;
         if (decides) feed(*other(seat), fsm::OpenCollisionDump{});
         feed(*find(id), fsm::BgpOpen{open});  // It may have taken the loser's seat.
+        Seat* const agreed = find(id);
+        if (agreed == nullptr || agreed->fsm.negotiated() == nullptr) return;
+        agreed->offered = open.capabilities;
+        if (agreed->fsm.negotiated()->extended_message) agreed->connection->framer.accept_extended_messages();
     }
 
     void on_message(Seat& seat, Update& update) {
         const bool established = seat.fsm.state() == State::Established;
+        if (established) apply_role(*seat.fsm.negotiated(), update);
         feed(seat, fsm::UpdateMsg{});
         if (established) actions_.emplace_back(RoutesReceived{std::move(update)});
     }
 
-    void on_message(Seat& seat, const Notification& notification) { feed(seat, fsm::NotifMsg{notification}); }
+    /// RFC 9234 §5, on receipt.
+    static void apply_role(const Negotiated& negotiated, Update& update) {
+        if (!negotiated.role || (update.nlri.empty() && !update.mp_reach)) return;
+        auto& otc = update.attributes.only_to_customer;
+        if (is_leak(*negotiated.role, negotiated.peer_as, otc)) return withdraw_leak(update);
+        otc = otc_received(*negotiated.role, negotiated.peer_as, otc);
+    }
+
+    void on_message(Seat& seat, const Notification& notification) {
+        peer_.last_received_ = Said{notification, now_};
+        feed(seat, fsm::NotifMsg{notification});
+    }
     void on_message(Seat& seat, const Keepalive&) { feed(seat, fsm::KeepAliveMsg{}); }
 
     void on_message(Seat& seat, const RouteRefresh& refresh) {
-        const bool established = seat.fsm.state() == State::Established;
+        if (seat.fsm.state() != State::Established) return feed(seat, fsm::RouteRefreshMsg{});
+        const auto negotiated = *seat.fsm.negotiated();
         feed(seat, fsm::RouteRefreshMsg{});
         const auto family = unicast_addresses(refresh.family);
         // RFC 7313 §5: a family or subtype that we do not know is ignored.
-        if (established && family && refresh.subtype == RouteRefresh::request) peer_.adj_rib_out_.refresh(*family);
+        if (!family || !negotiated.carries(*family)) return;
+        // RFC 2918 §3: without RFC 7313 the octet is reserved, and ignored.
+        const auto subtype = negotiated.enhanced_route_refresh ? refresh.subtype : RouteRefresh::request;
+        if (subtype == RouteRefresh::request) peer_.adj_rib_out_.refresh(*family);
+        if (subtype == RouteRefresh::begin) refresh_begins(*family);
+        if (subtype == RouteRefresh::end) refresh_ends(*family);
+    }
+
+    /// RFC 7313 §4: from BoRR on all that the peer said before is stale; another BoRR begins anew.
+    void refresh_begins(net::Family family) {
+        peer_.refreshing_.insert(family);
+        actions_.emplace_back(RefreshBegins{family});
+    }
+    /// RFC 7313 §5: EoRR without BoRR is ignored.
+    void refresh_ends(net::Family family) {
+        if (peer_.refreshing_.erase(family) != 0) actions_.emplace_back(RefreshEnds{family});
     }
 
     [[nodiscard]] static DecodeContext decode_context(const Seat& seat) {
-        DecodeContext context;
-        if (const auto* negotiated = seat.fsm.negotiated()) {
-            context.four_octet_as = negotiated->four_octet_as;
-            context.ibgp = !negotiated->external;
-            context.families.clear();
-            for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
-                if (negotiated->carries(family)) context.families.push_back(unicast(family));
-            }
-        }
-        return context;
+        const auto* const negotiated = seat.fsm.negotiated();
+        return negotiated != nullptr ? negotiated->decode_context() : DecodeContext{};
     }
 
     // ---- Collisions (RFC 4271 §6.8) ---------------------------------------------------------------------
@@ -216,9 +242,17 @@ private:
         return peer_.incoming_ ? &*peer_.incoming_ : nullptr;
     }
 
-    /// An attempt or a connection that is not yet a session.
+    /// An attempt, or a connection that is not yet a session.
     [[nodiscard]] static bool collision_possible(const Seat& seat) {
-        return seat.fsm.state() == State::OpenSent || seat.fsm.state() == State::OpenConfirm;
+        switch (seat.fsm.state()) {
+            case State::Connect:
+            case State::OpenSent:
+            case State::OpenConfirm: return true;
+            case State::Active: return seat.connection.has_value();  // DelayOpen
+            case State::Idle:
+            case State::Established: return false;
+        }
+        return false;
     }
 
     /// The other connection has had its OPEN. One in OpenSent is left alone: its own OPEN decides.
@@ -245,13 +279,14 @@ private:
         auto& primary = peer_.primary_;
         auto& incoming = peer_.incoming_;
         if (!incoming) return;
-        if (incoming->fsm.state() < State::OpenSent) {
+        if (!incoming->connection) {
             incoming.reset();
         } else if (primary.fsm.state() == State::Established) {
             feed(*incoming, fsm::OpenCollisionDump{});
         } else if (incoming->fsm.state() == State::Established && primary.fsm.state() >= State::Connect) {
             feed(primary, fsm::OpenCollisionDump{});  // And comes back here with an idle primary.
-        } else if (incoming->fsm.state() >= State::OpenConfirm && primary.fsm.state() == State::Connect) {
+        } else if (incoming->fsm.state() >= State::OpenConfirm && primary.fsm.state() == State::Connect &&
+                   !primary.connection) {
             feed(primary, fsm::OpenCollisionDump{});  // It would only collide.
         } else if (dumped(primary) || incoming->fsm.state() == State::Established) {
             primary = std::move(*incoming);
@@ -299,6 +334,9 @@ private:
         // None but UPDATE depends on what was negotiated, and those are the AdjRibOut's.
         give(*seat.connection, encode(send.message, EncodeContext{}));
         ++peer_.counters_.messages_out;
+        if (const auto* const notification = std::get_if<Notification>(&send.message)) {
+            peer_.last_sent_ = Said{*notification, now_};
+        }
     }
     void perform(Seat& seat, const fsm::CloseConnection&) {
         if (seat.connection) actions_.emplace_back(CloseConnection{seat.connection->id});
@@ -313,6 +351,7 @@ private:
     }
     void perform(Seat&, const fsm::SessionDown& down) {
         peer_.established_.reset();
+        peer_.refreshing_.clear();
         peer_.adj_rib_out_.stop();
         actions_.emplace_back(SessionDown{down.reason});
     }
@@ -433,12 +472,18 @@ Status Peer::status() const {
         status.local = furthest.connection->local;
         status.remote = furthest.connection->remote;
     }
-    if (const auto* negotiated = furthest.fsm.negotiated()) status.negotiated = *negotiated;
+    if (const auto* negotiated = furthest.fsm.negotiated()) {
+        status.negotiated = *negotiated;
+        status.offered = furthest.offered;
+    }
     status.routes_wanted = adj_rib_out_.wanted();
     status.routes_announced = adj_rib_out_.announced();
     status.routes_withheld = adj_rib_out_.withheld();
     status.last_error = last_error_;
     status.last_error_at = last_error_at_;
+    status.last_sent = last_sent_;
+    status.last_received = last_received_;
+    if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->written;
     status.counters = counters_;
     return status;
 }

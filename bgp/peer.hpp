@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,7 +42,10 @@
 /// routes for a while (graceful restart) must not keep ours. End-of-RIB waits for InitialRoutesComplete.
 /// Import: nothing is kept. Received UPDATEs are counted and handed on (RFC 8212 by construction).
 ///
-/// Not implemented: maximum prefixes, dynamic peers, Graceful Restart, route refresh towards the peer.
+/// Import is RFC 9234's too: a leaked route arrives withdrawn, others with the OTC they are to have (§5). Of an
+/// enhanced route refresh (RFC 7313) whoever keeps received routes hears where it begins and where it ends.
+///
+/// Not implemented: maximum prefixes, Graceful Restart, route refresh towards the peer.
 namespace anyvip::bgp {
 
 /// A TCP connection; assigned by the shell, unique in the process.
@@ -158,6 +162,15 @@ struct RoutesReceived {
     Update update;
     friend bool operator==(const RoutesReceived&, const RoutesReceived&) = default;
 };
+/// RFC 7313 §4: the peer says all routes of the family again; what it has not said until RefreshEnds is gone.
+struct RefreshBegins {
+    net::Family family = net::Family::Ipv4;
+    friend bool operator==(const RefreshBegins&, const RefreshBegins&) = default;
+};
+struct RefreshEnds {
+    net::Family family = net::Family::Ipv4;
+    friend bool operator==(const RefreshEnds&, const RefreshEnds&) = default;
+};
 struct StateChanged {  ///< of the connection that has come furthest
     State from = State::Idle;
     State to = State::Idle;
@@ -165,7 +178,7 @@ struct StateChanged {  ///< of the connection that has come furthest
     friend bool operator==(const StateChanged&, const StateChanged&) = default;
 };
 using Action = std::variant<OpenConnection, AbortOpen, Send, CloseConnection, SessionUp, SessionDown, RoutesSent,
-                            RoutesReceived, StateChanged>;
+                            RoutesReceived, RefreshBegins, RefreshEnds, StateChanged>;
 using Actions = std::vector<Action>;
 
 /// Since the Peer was made, over all its connections.
@@ -179,6 +192,13 @@ struct Counters {
     friend bool operator==(const Counters&, const Counters&) = default;
 };
 
+/// A NOTIFICATION of ours or the peer's.
+struct Said {
+    Notification notification;
+    TimePoint at;
+    friend bool operator==(const Said&, const Said&) = default;
+};
+
 /// What `anyvip status` shows of a peer. No secrets.
 struct Status {
     State state = State::Idle;
@@ -188,11 +208,15 @@ struct Status {
     std::optional<net::Endpoint> local;    ///< of the connection that has come furthest
     std::optional<net::Endpoint> remote;
     std::optional<Negotiated> negotiated;
+    std::vector<Capability> offered;  ///< by the peer, of this session; agreed on or not
     std::size_t routes_wanted = 0;
     std::size_t routes_announced = 0;
     std::map<Withheld, std::size_t> routes_withheld;
     std::optional<Reason> last_error;
     TimePoint last_error_at;
+    std::optional<Said> last_sent;
+    std::optional<Said> last_received;
+    std::uint64_t unacknowledged = 0;  ///< octets given to the transport that TCP has not taken
     Counters counters;
 };
 
@@ -226,6 +250,7 @@ private:
         Fsm fsm;
         std::optional<AttemptId> attempt;
         std::optional<Connection> connection;
+        std::vector<Capability> offered{};  ///< by the peer, in its last OPEN here
     };
     class Turn;  ///< one handle(): peer.cpp
 
@@ -241,6 +266,9 @@ private:
     std::optional<TimePoint> established_;
     std::optional<Reason> last_error_;
     TimePoint last_error_at_;
+    std::optional<Said> last_sent_;
+    std::optional<Said> last_received_;
+    std::set<net::Family> refreshing_;  ///< between the peer's BoRR and EoRR
     Counters counters_;
 };
 
@@ -266,6 +294,8 @@ private:
 [[nodiscard]] std::string describe(const SessionDown& action);
 [[nodiscard]] std::string describe(const RoutesSent& action);
 [[nodiscard]] std::string describe(const RoutesReceived& action);
+[[nodiscard]] std::string describe(const RefreshBegins& action);
+[[nodiscard]] std::string describe(const RefreshEnds& action);
 [[nodiscard]] std::string describe(const StateChanged& action);
 
 }  // namespace anyvip::bgp

@@ -10,6 +10,7 @@
 #include "anyvip/net/address.hpp"
 #include "anyvip/time.hpp"
 #include "bgp/asn.hpp"
+#include "bgp/role.hpp"
 
 namespace anyvip::bgp {
 
@@ -21,6 +22,13 @@ struct InternalAs {
     friend bool operator==(const InternalAs&, const InternalAs&) = default;
 };
 using PeerAs = std::variant<Asn, ExternalAs, InternalAs>;
+
+/// Several paths for one prefix, of every family offered (RFC 7911).
+struct AddPathWish {
+    bool send = false;
+    bool receive = false;
+    friend bool operator==(const AddPathWish&, const AddPathWish&) = default;
+};
 
 /// TCP-MD5 key (RFC 2385). Without describe() and operator<<, so that it cannot get into a log by accident.
 class Password {
@@ -55,10 +63,18 @@ struct PeerConfig {
     Duration connect_retry = std::chrono::seconds{5};
     Duration idle_hold = std::chrono::seconds{1};  ///< the first back-off after an error; it doubles up to
                                                    ///< max_idle_hold
+    Duration delay_open{0};                        ///< DelayOpenTime (RFC 4271 §8.1.1): how long to wait for the
+                                                   ///< peer's OPEN before sending ours; 0: not at all
     bool ipv4 = true;                              ///< families offered; the session carries those that both offer
     bool ipv6 = true;
     std::optional<net::Ipv4Address> next_hop;   ///< of IPv4 routes; nullopt: our end of an IPv4 session
     std::optional<net::Ipv6Address> next_hop6;  ///< of IPv6 routes; nullopt: our end of an IPv6 session
+
+    bool extended_next_hop = false;  ///< offer IPv4 routes with IPv6 next hops (RFC 8950)
+    AddPathWish add_path;
+    std::optional<Role> role;          ///< what we are to the peer (RFC 9234); external peers only
+    bool strict_role = false;          ///< no session with a peer that does not say its role
+    bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 

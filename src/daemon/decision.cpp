@@ -32,6 +32,12 @@ std::string subject(const RouterName& router) {
     return "virtual_router=" + router.value();
 }
 
+/// What a peer told us, and when it tells all of it again.
+bool is_import(const bgp::Action& action) {
+    return std::holds_alternative<bgp::RoutesReceived>(action) || std::holds_alternative<bgp::RefreshBegins>(action) ||
+           std::holds_alternative<bgp::RefreshEnds>(action);
+}
+
 vip::Health health_of(health::State state) {
     switch (state) {
         case health::State::Unknown: return vip::Health::Unknown;
@@ -461,7 +467,7 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
             turn.rest.emplace_back(Notice{NoticeKind::PeerStateChanged, subject(name), bgp::describe(*changed)});
         }
         // Import is deny (RFC 8212): what the peer announced ends here.
-        if (!std::holds_alternative<bgp::RoutesReceived>(action)) {
+        if (!is_import(action)) {
             turn.wire.emplace_back(PeerAction{name, std::move(action)});
         }
     }

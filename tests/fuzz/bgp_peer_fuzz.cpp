@@ -138,7 +138,8 @@ private:
                                       require(a.from == shown && a.to != shown);
                                       shown = a.to;
                                   },
-                                  [&](const RoutesReceived&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
+                                  [&](const RoutesReceived&) {}, [&](const RefreshBegins&) {},
+                                  [&](const RefreshEnds&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
                        action);
         }
         const auto status = peer_.status();

@@ -121,6 +121,8 @@ void TorRouter::perform(int node, const bgp::Action& action) {
                    [&](const bgp::RoutesReceived& received) { learn(session, received.update); },
                    [&](const bgp::SessionUp&) {},
                    [&](const bgp::RoutesSent&) {},
+                   [&](const bgp::RefreshBegins&) {},
+                   [&](const bgp::RefreshEnds&) {},
                    [&](const bgp::StateChanged&) {},
                },
                action);

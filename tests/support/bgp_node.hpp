@@ -47,6 +47,7 @@ public:
                 std::visit(overloaded{[&](const bgp::SessionUp&) {}, [&](const bgp::SessionDown&) {},
                                       [&](const bgp::RoutesSent&) { ++routes_sent; },
                                       [&](const bgp::RoutesReceived& received) { updates.push_back(received.update); },
+                                      [&](const bgp::RefreshBegins&) {}, [&](const bgp::RefreshEnds&) {},
                                       [&](const bgp::StateChanged&) {},
                                       [&](const auto& wanted) { speaker_.perform(name_, wanted); }},
                            action);

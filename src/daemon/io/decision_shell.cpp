@@ -149,6 +149,8 @@ void DecisionShell::perform(const PeerAction& action) {
                    [](const bgp::SessionDown&) {},
                    [](const bgp::RoutesSent&) {},
                    [](const bgp::RoutesReceived&) {},
+                   [](const bgp::RefreshBegins&) {},
+                   [](const bgp::RefreshEnds&) {},
                    [](const bgp::StateChanged&) {},
                },
                action.action);

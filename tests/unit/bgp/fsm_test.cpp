@@ -481,54 +481,132 @@ TEST_P(ConnectedStates, AnyOtherMessageIsAnFsmError) {
     }
 }
 
-// ---- OPEN -----------------------------------------------------------------------------------------------
+// ---- DelayOpen (§8.1.1, optional) -----------------------------------------------------------------------
 
-TEST(Negotiate, TakesTheSmallerHoldTimeAndTheCommonFamilies) {
-    const auto negotiated = negotiate(config_of_node(), open_of_peer(3));
-    ASSERT_TRUE(negotiated);
-    EXPECT_EQ(negotiated->hold_time, 3s);
-    EXPECT_TRUE(negotiated->ipv4);
-    EXPECT_FALSE(negotiated->ipv6);
-    EXPECT_TRUE(negotiated->external);
-    EXPECT_FALSE(negotiated->route_refresh);
+class DelayOpenTest : public FsmTest {
+protected:
+    DelayOpenTest() {
+        config.delay_open = 10s;
+        machine = Fsm{config, random};
+    }
+    /// A connection that waits, ours or the peer's.
+    void reach_delayed(State state) {
+        (void)feed(ManualStart{});
+        if (state == State::Active) (void)feed(TcpConnectionFails{"refused"});
+        EXPECT_THAT(what(TcpConnectionConfirmed{}), ElementsAre());
+        ASSERT_EQ(machine.state(), state);
+        ASSERT_EQ(machine.deadline(), t0 + 10s);  // ConnectRetryTimer has stopped.
+    }
+
+    PeerConfig config = config_of_node();
+};
+
+TEST_F(DelayOpenTest, TheOpenIsSentWhenTheTimerExpires) {  // Event 12
+    for (const auto state : {State::Connect, State::Active}) {
+        machine = Fsm{config, random};
+        now = t0;
+        reach_delayed(state);
+        now = t0 + 10s - 1ms;
+        EXPECT_EQ(feed(TimerExpired{}), Actions{});
+        now = t0 + 10s;
+        EXPECT_THAT(what(TimerExpired{}), ElementsAre(Send{our_open(config)}));
+        EXPECT_EQ(machine.full_state(), AnyState{OpenSent{now + 4min}});
+    }
 }
 
-// RFC 4760 §8: positive; a peer that offers no family at all speaks IPv4 unicast.
-// RFC 6793 §4.1: negative; without the capability it is an OLD speaker.
-TEST(Negotiate, APeerWithoutCapabilitiesSpeaksIpv4WithTwoOctetNumbers) {
-    auto open = open_of_peer();
-    open.capabilities.clear();
-    const auto negotiated = negotiate(config_of_node(), open);
-    ASSERT_TRUE(negotiated);
-    EXPECT_TRUE(negotiated->ipv4);
-    EXPECT_FALSE(negotiated->four_octet_as);
+TEST_F(DelayOpenTest, ThePeersOpenIsAnsweredWithOpenAndKeepalive) {  // Event 20
+    for (const auto state : {State::Connect, State::Active}) {
+        machine = Fsm{config, random};
+        reach_delayed(state);
+        EXPECT_THAT(what(BgpOpen{open_of_peer()}), ElementsAre(Send{our_open(config)}, Send{Keepalive{}}));
+        EXPECT_EQ(std::get<OpenConfirm>(machine.full_state()).hold_timer, t0 + 9s);
+    }
 }
 
-// RFC 6286 §2.1: positive over eBGP.
-// RFC 6286 §2.1: negative over iBGP.
-TEST(Negotiate, OurOwnIdentifierIsRefusedOnlyWithinOurAs) {
-    auto config = config_of_node();
+TEST_F(DelayOpenTest, AnOpenThatIsRefusedGetsOursFirst) {  // Event 22
+    reach_delayed(State::Active);
     auto open = open_of_peer();
-    open.identifier = config.router_id;
-    EXPECT_TRUE(negotiate(config, open));
-    config.peer_as = InternalAs{};
-    open.my_as = config.local_as;
-    open.capabilities = {FourOctetAs{config.local_as}};
-    ASSERT_FALSE(negotiate(config, open));
-    EXPECT_EQ(negotiate(config, open).error(), bad_bgp_identifier());
-    open.identifier = *net::Ipv4Address::parse("10.0.0.12");
-    EXPECT_TRUE(negotiate(config, open));
+    open.capabilities = {FourOctetAs{Asn{65001}}};
+    EXPECT_THAT(what(BgpOpen{open}), ElementsAre(Send{our_open(config)}, Send{bad_peer_as()}, CloseConnection{}));
+    EXPECT_EQ(machine.state(), State::Idle);
 }
 
-TEST(Negotiate, ExternalIsAnyAsButOursAndNotZero) {
-    auto config = config_of_node();
-    config.peer_as = ExternalAs{};
-    EXPECT_TRUE(negotiate(config, open_of_peer()));
-    auto open = open_of_peer();
-    open.capabilities = {FourOctetAs{config.local_as}};
-    EXPECT_EQ(negotiate(config, open).error(), bad_peer_as());
-    open.capabilities = {FourOctetAs{Asn{0}}};  // RFC 7607 §2: negative.
-    EXPECT_EQ(negotiate(config, open).error(), bad_peer_as());
+TEST_F(DelayOpenTest, ALostConnectionIsWaitedForAgain) {  // Event 18
+    reach_delayed(State::Connect);
+    (void)feed(TcpConnectionFails{"reset"});
+    EXPECT_EQ(machine.state(), State::Active);
+    EXPECT_GE(remaining(), 3750ms);
+    EXPECT_LE(remaining(), 5s);
+    machine = Fsm{config, random};
+    reach_delayed(State::Active);
+    (void)feed(TcpConnectionFails{"reset"});
+    EXPECT_EQ(machine.state(), State::Idle);
+    EXPECT_EQ(machine.connect_retry_counter(), 1U);
+}
+
+TEST_F(DelayOpenTest, WhateverElseComesClosesTheConnection) {  // Events 2, 21-25, 26-28
+    for (const auto state : {State::Connect, State::Active}) {
+        for (const Event& event : std::vector<Event>{ManualStop{admin}, OpenCollisionDump{}, BgpHeaderErr{},
+                                                     BgpOpenMsgErr{}, NotifMsg{admin}, KeepAliveMsg{}, UpdateMsg{}}) {
+            machine = Fsm{config, random};
+            reach_delayed(state);
+            EXPECT_THAT(what(event), ElementsAre(CloseConnection{})) << anyvip::describe(event);
+            EXPECT_EQ(machine.state(), State::Idle);
+        }
+    }
+}
+
+TEST_F(DelayOpenTest, AHoldTimeOfZeroStillBoundsOpenConfirm) {
+    reach_delayed(State::Connect);
+    (void)feed(BgpOpen{open_of_peer(0)});
+    EXPECT_EQ(machine.deadline(), t0 + 4min);
+}
+
+// ---- What the peer refuses (RFC 5492 §3) ----------------------------------------------------------------
+
+const Notification unsupported_parameter{OpenMessageSubcode::UnsupportedOptionalParameter};
+
+class RefusedOpen : public FsmTest {
+protected:
+    /// The OPEN that follows the refusal of this one.
+    Open open_after(const Notification& refusal) {
+        (void)feed(NotifMsg{refusal});
+        now = *machine.deadline();
+        (void)feed(TimerExpired{});
+        const auto actions = what(TcpConnectionConfirmed{});
+        return std::get<Open>(std::get<Send>(actions.at(0)).message);
+    }
+};
+
+// RFC 5492 §3: positive, "SHOULD attempt to re-establish without".
+// RFC 5492 §3: negative; once, and then with everything again.
+TEST_F(RefusedOpen, WithoutParametersOnce) {
+    reach(State::OpenSent);
+    EXPECT_TRUE(open_after(unsupported_parameter).capabilities.empty());
+    // The peer's capabilities count for nothing when we offer none.
+    (void)feed(BgpOpen{open_of_peer()});
+    EXPECT_FALSE(machine.negotiated()->four_octet_as);
+    EXPECT_EQ(open_after(unsupported_parameter), our_open(config_of_node()));
+}
+
+TEST_F(RefusedOpen, TheNextSessionBeginsWithEverythingAgain) {
+    reach(State::OpenSent);
+    (void)open_after(unsupported_parameter);
+    (void)feed(BgpOpen{open_of_peer()});
+    (void)feed(KeepAliveMsg{});
+    ASSERT_EQ(machine.state(), State::Established);
+    EXPECT_EQ(open_after(admin), our_open(config_of_node()));
+}
+
+TEST_F(RefusedOpen, OtherRefusalsChangeNothing) {
+    reach(State::OpenSent);
+    EXPECT_EQ(open_after(bad_peer_as()), our_open(config_of_node()));
+}
+
+TEST_F(RefusedOpen, ASecondConnectionGoesWithoutToo) {
+    const Concessions concessions{.no_parameters = true};
+    machine = Fsm::for_incoming(config_of_node(), random, 0, concessions);
+    EXPECT_THAT(what(TcpConnectionConfirmed{}), ElementsAre(Send{our_open(config_of_node(), concessions)}));
 }
 
 // ---- BFD ------------------------------------------------------------------------------------------------

@@ -8,8 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "support/vectors.hpp"
+
 namespace anyvip::bgp {
 namespace {
+
+using testing::bytes_from_hex;
 
 // RFC 9003 §2: positive
 TEST(Notification, AdministrativeShutdownCarriesWords) {
@@ -94,6 +98,22 @@ TEST(Notification, EveryRegisteredSubcodeHasWords) {
         EXPECT_NE(words_of(to_update_message_subcode(octet)), "?");
         EXPECT_NE(words_of(to_error_code(octet)), "?");
     }
+}
+
+// RFC 8538 §3.1: positive; the wrapped code, subcode and data follow.
+// RFC 8538 §3.1: negative for one that wraps nothing, and for other Ceases.
+TEST(Notification, AHardResetWrapsItsReason) {
+    const auto shutdown = cease(CeaseSubcode::AdministrativeShutdown, "for good");
+    const auto reset = hard_reset(shutdown);
+    EXPECT_EQ(reset, (Notification{6, 9, bytes_from_hex("06 02 08 666f7220676f6f64")}));
+    EXPECT_EQ(reset.wrapped(), shutdown);
+    EXPECT_EQ(describe(reset), "Cease / Hard Reset (Cease / Administrative Shutdown \"for good\")");
+    EXPECT_EQ((Notification{6, 9}.wrapped()), std::nullopt);
+    EXPECT_EQ((Notification{6, 9, {6}}.wrapped()), std::nullopt);
+    EXPECT_EQ(describe(Notification{6, 9, {6}}), "Cease / Hard Reset data 06");
+    EXPECT_EQ(shutdown.wrapped(), std::nullopt);
+    // Not as deep as a peer might want it.
+    EXPECT_EQ(describe(hard_reset(hard_reset(shutdown))), "Cease / Hard Reset (Hard Reset)");
 }
 
 }  // namespace

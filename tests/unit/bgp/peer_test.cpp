@@ -114,10 +114,10 @@ protected:
     }
 
     /// Over connection 1, which we opened.
-    void establish() {
+    void establish(const Open& offer = router_open()) {
         (void)feed(Start{});
         (void)open(1, 1);
-        (void)receive(1, router_open());
+        (void)receive(1, offer);
         (void)receive(1, Keepalive{});
         ASSERT_EQ(peer.state(), State::Established);
         (void)feed(Written{ConnectionId{1}, 1U << 30U});
@@ -525,8 +525,175 @@ TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
     EXPECT_EQ(std::get<Update>(refreshed[0]).nlri, (std::vector<Nlri>{prefix("203.0.113.10/32")}));
     EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv6_unicast})), IsEmpty());
     EXPECT_THAT(sent(receive(1, RouteRefresh{.family = {25, 70}})), IsEmpty());
-    EXPECT_THAT(sent(receive(1, RouteRefresh{.family = ipv4_unicast, .subtype = 3})), IsEmpty());
     EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 2918 §3: positive; without RFC 7313 the octet is reserved: "ignored by the receiver".
+TEST_F(PeerTest, TheReservedOctetOfAPlainRouteRefreshIsIgnored) {
+    establish();
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    take_all();
+    const auto refreshed = receive(1, RouteRefresh{.family = ipv4_unicast, .subtype = RouteRefresh::begin});
+    EXPECT_EQ(sent(refreshed).size(), 1U);
+    EXPECT_THAT(all<RefreshBegins>(refreshed), IsEmpty());
+}
+
+// RFC 7313 §4: positive.
+// RFC 7313 §5: negative; EoRR without BoRR, a family that was not agreed on, an unknown subtype: ignored.
+TEST_F(PeerTest, AnEnhancedRefreshBeginsAndEnds) {
+    auto offer = router_open();
+    offer.capabilities.emplace_back(EnhancedRouteRefresh{});
+    establish(offer);
+    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    take_all();
+    const auto marker = [&](AddressFamily family, std::uint8_t subtype) {
+        return receive(1, RouteRefresh{.family = family, .subtype = subtype});
+    };
+    EXPECT_EQ(marker(ipv4_unicast, RouteRefresh::end), Actions{});
+    EXPECT_EQ(marker(ipv4_unicast, RouteRefresh::begin), Actions{RefreshBegins{net::Family::Ipv4}});
+    EXPECT_EQ(marker(ipv6_unicast, RouteRefresh::end), Actions{});
+    EXPECT_EQ(marker(ipv4_unicast, RouteRefresh::begin), Actions{RefreshBegins{net::Family::Ipv4}});
+    EXPECT_EQ(marker(ipv4_unicast, RouteRefresh::end), Actions{RefreshEnds{net::Family::Ipv4}});
+    EXPECT_EQ(marker(ipv4_unicast, RouteRefresh::end), Actions{});
+    EXPECT_EQ(marker(ipv4_unicast, 3), Actions{});
+    EXPECT_EQ(marker({25, 70}, RouteRefresh::begin), Actions{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 7313 §5: negative. The data is the message.
+TEST_F(PeerTest, AMarkerOfAnotherLengthEndsTheSession) {
+    establish();
+    auto octets = encode(RouteRefresh{.family = ipv4_unicast, .subtype = RouteRefresh::begin}, EncodeContext{});
+    octets.push_back(0);
+    octets[17] = 24;
+    const auto ended = feed(Received{ConnectionId{1}, octets});
+    ASSERT_FALSE(sent(ended).empty());
+    EXPECT_EQ(sent(ended)[0], (Message{Notification{7, 1, octets}}));
+}
+
+// RFC 8654 §4: positive once both have offered it.
+// RFC 8654 §4: negative; otherwise what is longer than 4096 octets is Bad Message Length.
+TEST_F(PeerTest, LongMessagesAreReadWhenBothOfferThem) {
+    const auto long_update = [] {
+        Update update;
+        for (std::uint32_t i = 0; i < 1000; ++i) {
+            update.withdrawn.emplace_back(net::Prefix::host(net::Ipv4Address{0x0a000000U + i}));
+        }
+        return encode(update, EncodeContext{.extended_message = true});
+    }();
+    ASSERT_EQ(long_update.size(), 5023U);  // 19 + 2 + 1000 * 5 + 2.
+    auto offer = router_open();
+    offer.capabilities.emplace_back(ExtendedMessage{});
+    establish(offer);
+    const auto received = all<RoutesReceived>(feed(Received{ConnectionId{1}, long_update}));
+    ASSERT_EQ(received.size(), 1U);
+    EXPECT_EQ(received[0].update.withdrawn.size(), 1000U);
+
+    Peer other{config_of_node(), random};
+    (void)other.handle(Start{}, now);
+    (void)other.handle(ConnectionOpened{ConnectionId{1}, AttemptId{1}, {address("10.0.0.11"), 40000}, {}}, now);
+    for (const Message& message : std::vector<Message>{router_open(), Keepalive{}}) {
+        (void)other.handle(Received{ConnectionId{1}, encode(message, EncodeContext{})}, now);
+    }
+    ASSERT_EQ(other.state(), State::Established);
+    const auto refused = other.handle(Received{ConnectionId{1}, long_update}, now);
+    EXPECT_EQ(sent(refused).at(0), (Message{Notification{1, 2, {0x13, 0x9f}}}));
+}
+
+// RFC 7911 §5: positive
+TEST_F(PeerTest, PathIdentifiersAreReadWhenTheyWereAgreedOn) {
+    auto config = config_of_node();
+    config.add_path.receive = true;
+    peer = Peer{config, random};
+    auto offer = router_open();
+    offer.capabilities.emplace_back(AddPath{{{ipv4_unicast, 3}}});
+    establish(offer);
+    Update update;
+    update.withdrawn = {{prefix("203.0.113.10/32"), 7}};
+    const auto octets = encode(update, EncodeContext{.add_path = {.ipv4 = true}});
+    const auto received = all<RoutesReceived>(feed(Received{ConnectionId{1}, octets}));
+    ASSERT_EQ(received.size(), 1U);
+    EXPECT_EQ(received[0].update.withdrawn, update.withdrawn);
+}
+
+Update route_of_router(std::optional<Asn> otc) {
+    Update update;
+    update.attributes.as_path = AsPath::sequence({Asn{65000}});
+    update.attributes.next_hop = address("10.0.0.1");
+    update.attributes.only_to_customer = otc;
+    update.nlri = {prefix("198.51.100.0/24")};
+    return update;
+}
+
+// RFC 9234 §5, on receipt, 1: negative. From a customer it must not come.
+TEST_F(PeerTest, ALeakedRouteArrivesWithdrawn) {
+    auto config = config_of_node();
+    config.role = Role::Provider;
+    peer = Peer{config, random};
+    establish();
+    const auto leaked = all<RoutesReceived>(receive(1, route_of_router(Asn{65099})));
+    ASSERT_EQ(leaked.size(), 1U);
+    EXPECT_TRUE(leaked[0].update.nlri.empty());
+    EXPECT_EQ(leaked[0].update.withdrawn, (std::vector<Nlri>{prefix("198.51.100.0/24")}));
+    EXPECT_EQ(describe(leaked[0].update),
+              "UPDATE withdraw 198.51.100.0/24 (ONLY_TO_CUSTOMER: route leak, treated as withdrawn)");
+    const auto good = all<RoutesReceived>(receive(1, route_of_router({})));
+    EXPECT_EQ(good.at(0).update.nlri.size(), 1U);
+    EXPECT_EQ(good.at(0).update.attributes.only_to_customer, std::nullopt);
+}
+
+// RFC 9234 §5, on receipt, 3: positive.
+// RFC 9234 §5: negative; without a role of ours nothing is done.
+TEST_F(PeerTest, ARouteOfAProviderIsMarked) {
+    establish();
+    EXPECT_EQ(all<RoutesReceived>(receive(1, route_of_router({}))).at(0).update.attributes.only_to_customer,
+              std::nullopt);
+    auto config = config_of_node();
+    config.role = Role::Customer;
+    peer = Peer{config, random};
+    establish();
+    EXPECT_EQ(all<RoutesReceived>(receive(1, route_of_router({}))).at(0).update.attributes.only_to_customer,
+              Asn{65000});
+    // A withdrawal says nothing of roles.
+    Update withdrawal;
+    withdrawal.withdrawn = {prefix("198.51.100.0/24")};
+    EXPECT_EQ(all<RoutesReceived>(receive(1, withdrawal)).at(0).update, withdrawal);
+}
+
+TEST_F(PeerTest, StatusKeepsTheLastNotificationOfEachSide) {
+    establish();
+    EXPECT_EQ(peer.status().last_sent, std::nullopt);
+    EXPECT_EQ(peer.status().offered, router_open().capabilities);
+    const auto shutdown = cease(CeaseSubcode::AdministrativeShutdown, "upgrade");
+    (void)receive(1, shutdown);
+    EXPECT_EQ(peer.status().last_received, (Said{shutdown, now}));
+    EXPECT_THAT(peer.status().offered, IsEmpty());
+    now = *peer.deadline();
+    (void)feed(TimerExpired{});
+    (void)open(2, 2);
+    (void)receive(2, router_open("10.0.0.1", Asn{65001}));
+    EXPECT_EQ(peer.status().last_sent, (Said{bad_peer_as(), now}));
+    EXPECT_EQ(peer.status().last_received, (Said{shutdown, now - (now - t0)}));
+}
+
+/// Two connections that both wait for the peer's OPEN: whichever it comes over first, one session comes of them.
+TEST_F(PeerTest, CollisionsAreDecidedWhileOpensAreDelayed) {
+    for (const std::uint64_t first : {1U, 2U}) {
+        auto config = config_of_node();
+        config.delay_open = 30s;
+        peer = Peer{config, random};
+        (void)feed(Start{});
+        EXPECT_THAT(sent(open(1, 1)), IsEmpty());
+        EXPECT_THAT(sent(open(2, {})), IsEmpty());
+        EXPECT_EQ(sent(receive(first, router_open())).size(), 2U);  // OPEN, KEEPALIVE.
+        EXPECT_EQ(peer.state(), State::OpenConfirm);
+        // Ours is the higher identifier: the connection that we opened wins (§6.8).
+        const auto decided = receive(3 - first, router_open());
+        ASSERT_EQ(all<CloseConnection>(decided).size(), 1U);
+        EXPECT_EQ(all<CloseConnection>(decided)[0].connection, ConnectionId{2});
+        (void)receive(1, Keepalive{});
+        EXPECT_EQ(peer.state(), State::Established) << "first OPEN over " << first;
+    }
 }
 
 TEST_F(PeerTest, Ipv6RouteOverAnIpv4SessionNeedsAConfiguredNextHop) {
@@ -719,6 +886,8 @@ private:
     void perform(std::size_t end, const SessionUp&) { seen[end].clear(); }
     void perform(std::size_t end, const SessionDown&) { seen[end].clear(); }
     void perform(std::size_t, const RoutesSent&) {}
+    void perform(std::size_t, const RefreshBegins&) {}
+    void perform(std::size_t, const RefreshEnds&) {}
     void perform(std::size_t, const StateChanged&) {}
     void perform(std::size_t end, const RoutesReceived& action) {
         const auto& update = action.update;
