@@ -54,6 +54,7 @@ struct PeerConfig {
     std::uint16_t port = 179;
     PeerAs peer_as = ExternalAs{};
     std::optional<net::IpAddress> source;      ///< of our connections
+    std::string device;                        ///< interface or VRF whose routes count (SO_BINDTODEVICE); empty: none
     bool passive = false;                      ///< never connects, only listens
     std::optional<std::uint8_t> ttl_security;  ///< GTSM (RFC 5082): hops; a TTL below 256 - hops is refused
     std::uint8_t multihop = 1;                 ///< outgoing TTL without ttl_security

@@ -79,7 +79,14 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("password", &Peer::password, Effect::Reset)
         .field("next_hop", &Peer::next_hop, Effect::NextTime)
         .field("next_hop6", &Peer::next_hop6, Effect::NextTime)
-        .field("families", &Peer::families, Effect::Reset);
+        .field("families", &Peer::families, Effect::Reset)
+        .field("device", &Peer::device, Effect::Reset)
+        .field("delay_open", &Peer::delay_open, Effect::NextTime)
+        .field("extended_next_hop", &Peer::extended_next_hop, Effect::Reset)
+        .field("add_path", &Peer::add_path_receive, Effect::Reset)
+        .field("role", &Peer::role, Effect::Reset)
+        .field("strict_role", &Peer::strict_role, Effect::Reset)
+        .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime);
     return comparison;
 }
 

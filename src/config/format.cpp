@@ -146,6 +146,17 @@ std::vector<std::string> words_of(const Families& families) {
     return words;
 }
 
+std::string word_of(BgpRole role) {
+    switch (role) {
+        case BgpRole::Provider: return "provider";
+        case BgpRole::RouteServer: return "rs";
+        case BgpRole::RouteServerClient: return "rs-client";
+        case BgpRole::Customer: return "customer";
+        case BgpRole::Peer: return "peer";
+    }
+    return "?";
+}
+
 void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     out.header("[[bgp.peer]]");
     out.key("name", peer.name);
@@ -171,7 +182,14 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (!peer.password_file.empty()) out.key("password_file", peer.password_file);
     if (peer.next_hop) out.key("next_hop", net::IpAddress{*peer.next_hop});
     if (peer.next_hop6) out.key("next_hop6", net::IpAddress{*peer.next_hop6});
+    if (peer.extended_next_hop) out.key("extended_next_hop", peer.extended_next_hop);
     out.key("families", words_of(peer.families));
+    if (peer.delay_open > Duration::zero()) out.key("delay_open", peer.delay_open);
+    if (peer.add_path_receive) out.key("add_path", std::string{"receive"});
+    if (peer.role) out.key("role", word_of(*peer.role));
+    if (peer.strict_role) out.key("strict_role", peer.strict_role);
+    if (peer.capability_fallback) out.key("capability_fallback", peer.capability_fallback);
+    if (!peer.device.empty()) out.key("device", peer.device);
 }
 
 void write_bgp(Output& out, const Bgp& bgp) {

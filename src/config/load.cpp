@@ -140,7 +140,7 @@ void read_peer_asn(Section& section, Asn own, Peer& peer) {
 
 /// An AFI needs a next hop of its own: that of the session's family is our end of the session.
 void read_families(Section& section, Peer& peer) {
-    peer.families.ipv4 = peer.address.is_v4() || peer.next_hop;
+    peer.families.ipv4 = peer.address.is_v4() || peer.next_hop || peer.extended_next_hop;
     peer.families.ipv6 = peer.address.is_v6() || peer.next_hop6;
     if (section.find("families") == nullptr) return;
     const Families possible = peer.families;
@@ -153,7 +153,7 @@ void read_families(Section& section, Peer& peer) {
         if (family) section.error(item.place, quote(words[*index]) + " is listed twice");
         family = true;
         if (*index == 0 && !possible.ipv4) {
-            section.error(item.place, "IPv4 routes over an IPv6 session need \"next_hop\"");
+            section.error(item.place, "IPv4 routes over an IPv6 session need \"next_hop\" or \"extended_next_hop\"");
         } else if (*index == 1 && !possible.ipv6) {
             section.error(item.place, "IPv6 routes over an IPv4 session need \"next_hop6\"");
         }
@@ -187,6 +187,39 @@ void read_password(Section& section, const Host& host, Peer& peer) {
     }
 }
 
+constexpr Choice<BgpRole> roles[] = {{"provider", BgpRole::Provider},
+                                     {"rs", BgpRole::RouteServer},
+                                     {"rs-client", BgpRole::RouteServerClient},
+                                     {"customer", BgpRole::Customer},
+                                     {"peer", BgpRole::Peer}};
+
+/// What is offered in the OPEN beyond families.
+void read_capabilities(Section& section, Asn own, Peer& peer) {
+    constexpr Choice<bool> add_path[] = {{"off", false}, {"receive", true}};
+    section.choice("add_path", peer.add_path_receive, add_path);
+    if (section.find("role") != nullptr) {
+        BgpRole role{};
+        const std::size_t before = section.errors().count();
+        section.choice("role", role, roles);
+        if (section.errors().count() == before) peer.role = role;
+        // RFC 9234 §4.
+        if (peer.asn == own && own != Asn{}) section.error(section.place("role"), "an internal peer has no \"role\"");
+    }
+    section.read("strict_role", peer.strict_role);
+    if (peer.strict_role && !peer.role) {
+        section.error(section.place("strict_role"), "\"strict_role\" has no effect without \"role\"");
+    }
+    section.read("capability_fallback", peer.capability_fallback);
+}
+
+void read_device(Section& section, Peer& peer) {
+    constexpr std::size_t longest_interface_name = 15;  // IFNAMSIZ, less the zero behind it
+    section.read("device", peer.device);
+    if (peer.device.size() > longest_interface_name || (peer.device.empty() && section.find("device") != nullptr)) {
+        section.error(section.place("device"), "\"device\" must be the name of an interface, of 1 to 15 characters");
+    }
+}
+
 Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     Peer peer;
     Section section{table, "bgp.peer", errors};
@@ -209,7 +242,11 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     section.read("idle_hold", peer.idle_hold, Duration::zero(), hours{1});
     section.read("next_hop", peer.next_hop);
     section.read("next_hop6", peer.next_hop6);
+    section.read("extended_next_hop", peer.extended_next_hop);
     read_families(section, peer);
+    section.read("delay_open", peer.delay_open, Duration::zero(), std::chrono::minutes{4});
+    read_capabilities(section, own, peer);
+    read_device(section, peer);
     read_password(section, host, peer);
     return peer;
 }

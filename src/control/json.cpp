@@ -154,6 +154,15 @@ json::object to_object(const bgp::Counters& counters) {
     return object;
 }
 
+/// A NOTIFICATION in words, and how long ago it was.
+json::value to_value(const std::optional<bgp::Said>& said, TimePoint now) {
+    if (!said) return nullptr;
+    json::object object;
+    object["text"] = text(bgp::describe(said->notification));
+    object["age"] = seconds(now - said->at);
+    return object;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
@@ -177,6 +186,11 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["hold_time"] = negotiated ? seconds(negotiated->hold_time) : json::value{};
     object["ipv4"] = negotiated ? json::value(negotiated->ipv4) : json::value{};
     object["ipv6"] = negotiated ? json::value(negotiated->ipv6) : json::value{};
+    object["negotiated"] = negotiated ? text(describe(*negotiated)) : json::value{};
+    json::array offered;
+    for (const auto& capability : status.offered) offered.push_back(text(anyvip::describe(capability)));
+    object["offered"] = std::move(offered);
+    object["unacknowledged_octets"] = status.unacknowledged;
     object["routes_wanted"] = status.routes_wanted;
     object["routes_announced"] = status.routes_announced;
     json::object withheld;
@@ -184,6 +198,8 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["routes_withheld"] = std::move(withheld);
     object["last_error"] = text_of(status.last_error);
     object["last_error_age"] = status.last_error ? seconds(now - status.last_error_at) : json::value{};
+    object["last_sent"] = to_value(status.last_sent, now);
+    object["last_received"] = to_value(status.last_received, now);
     object["counters"] = to_object(status.counters);
     return object;
 }

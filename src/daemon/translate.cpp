@@ -44,6 +44,17 @@ bgp::PeerAs peer_as(const config::Bgp& bgp, const config::Peer& peer) {
     return bgp::Asn{peer.asn->value()};
 }
 
+bgp::Role role(config::BgpRole role) {
+    switch (role) {
+        case config::BgpRole::Provider: return bgp::Role::Provider;
+        case config::BgpRole::RouteServer: return bgp::Role::RouteServer;
+        case config::BgpRole::RouteServerClient: return bgp::Role::RouteServerClient;
+        case config::BgpRole::Customer: return bgp::Role::Customer;
+        case config::BgpRole::Peer: return bgp::Role::Peer;
+    }
+    return bgp::Role::Customer;
+}
+
 /// What an address of a VIP looks like on the interface of a virtual router. A host prefix of IPv6 has a
 /// preferred lifetime of 0, so that it does not become a source (product rule 11).
 kernel::Address router_address(const config::Vip& vip) {
@@ -124,6 +135,13 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.ipv6 = peer.families.ipv6;
     to.next_hop = peer.next_hop;
     to.next_hop6 = peer.next_hop6;
+    to.device = peer.device;
+    to.delay_open = peer.delay_open;
+    to.extended_next_hop = peer.extended_next_hop;
+    to.add_path.receive = peer.add_path_receive;
+    if (peer.role) to.role = role(*peer.role);
+    to.strict_role = peer.strict_role;
+    to.capability_fallback = peer.capability_fallback;
     return to;
 }
 

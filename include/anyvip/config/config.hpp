@@ -77,6 +77,9 @@ struct Families {
     friend bool operator==(const Families&, const Families&) = default;
 };
 
+/// What we are to an external peer (RFC 9234 §4.1).
+enum class BgpRole : std::uint8_t { Provider, RouteServer, RouteServerClient, Customer, Peer };
+
 struct Peer {
     PeerName name;
     net::IpAddress address;
@@ -94,6 +97,13 @@ struct Peer {
     std::optional<net::Ipv4Address> next_hop;      ///< of IPv4 routes; nullopt: our end of an IPv4 session
     std::optional<net::Ipv6Address> next_hop6;     ///< of IPv6 routes; nullopt: our end of an IPv6 session
     Families families;
+    std::string device;              ///< interface or VRF that the session belongs to; empty: none
+    Duration delay_open{0};          ///< how long to wait for the peer's OPEN before ours; 0: not at all
+    bool extended_next_hop = false;  ///< IPv4 routes may have IPv6 next hops (RFC 8950)
+    bool add_path_receive = false;   ///< the peer may tell several paths for a prefix (RFC 7911)
+    std::optional<BgpRole> role;
+    bool strict_role = false;          ///< no session with a peer that does not say its role
+    bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
     friend bool operator==(const Peer&, const Peer&) = default;
 };
 

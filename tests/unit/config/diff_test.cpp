@@ -80,6 +80,26 @@ TEST(ConfigDiff, WhatTheOpenAgreedOnResetsThatSessionAlone) {
     EXPECT_EQ(describe(changes), "~ peer b: hold_time (session reset)\n1 session reset");
 }
 
+TEST(ConfigDiff, WhatIsOfferedInTheOpenResetsThatSession) {
+    Config to = example();
+    Peer& peer = to.bgp->peers[0];
+    peer.device = "vrf-red";
+    peer.extended_next_hop = true;
+    peer.add_path_receive = true;
+    peer.role = BgpRole::Customer;
+    peer.strict_role = true;
+    EXPECT_EQ(describe(diff(example(), to)),
+              "~ peer a: device, extended_next_hop, add_path, role, strict_role (session reset)\n1 session reset");
+}
+
+TEST(ConfigDiff, HowAnOpenIsSentCountsFromTheNextOne) {
+    Config to = example();
+    to.bgp->peers[0].delay_open = 5s;
+    to.bgp->peers[0].capability_fallback = true;
+    EXPECT_EQ(describe(diff(example(), to)),
+              "~ peer a: delay_open, capability_fallback (session goes on)\n0 sessions reset");
+}
+
 TEST(ConfigDiff, WhatCountsFromTheNextAttemptOnResetsNothing) {
     Config to = example();
     to.bgp->peers[0].connect_retry = 1s;

@@ -288,6 +288,37 @@ port = 8080
     EXPECT_EQ(id_of(config, config.virtual_servers[0]).address.to_string(), "203.0.113.10:80");
 }
 
+TEST(ConfigLoad, WhatASessionOffersIsOffUnlessAskedFor) {
+    const Config plain = parsed(one_peer);
+    const Peer& peer = plain.bgp->peers[0];
+    EXPECT_EQ(peer.role, std::nullopt);
+    EXPECT_FALSE(peer.strict_role || peer.extended_next_hop || peer.add_path_receive || peer.capability_fallback);
+    EXPECT_EQ(peer.delay_open, Duration::zero());
+    EXPECT_EQ(peer.device, "");
+    EXPECT_EQ(format(plain).find("role"), std::string::npos);
+
+    const std::string words =
+        "role = \"rs-client\"\nstrict_role = true\nadd_path = \"receive\"\ndelay_open = \"5s\"\n"
+        "capability_fallback = true\ndevice = \"vrf-red\"\n";
+    const Config full = parsed(one_peer + words);
+    const Peer& with = full.bgp->peers[0];
+    EXPECT_EQ(with.role, BgpRole::RouteServerClient);
+    EXPECT_TRUE(with.strict_role && with.add_path_receive && with.capability_fallback);
+    EXPECT_EQ(with.delay_open, 5s);
+    EXPECT_EQ(with.device, "vrf-red");
+    EXPECT_EQ(parsed(format(full)), full);
+}
+
+TEST(ConfigLoad, AnExtendedNextHopLetsAnIpv6SessionCarryIpv4) {
+    const std::string ipv6 =
+        "[bgp]\nasn = 65010\nrouter_id = \"10.0.0.11\"\n[[bgp.peer]]\nname=\"a\"\n"
+        "address=\"2001:db8::1\"\nasn=65000\n";
+    EXPECT_FALSE(parsed(ipv6).bgp->peers[0].families.ipv4);
+    const Config config = parsed(ipv6 + "extended_next_hop = true\n");
+    EXPECT_TRUE(config.bgp->peers[0].families.ipv4);
+    EXPECT_EQ(parsed(format(config)), config);
+}
+
 TEST(ConfigLoad, WordsOfLaterVersionsAreNotTakenForMistakes) {
     EXPECT_EQ(errors_of(one_peer + "bfd = { interval = \"300ms\" }\n"),
               "t.toml:8:1: error: \"bfd\" is not available yet in this version\n");

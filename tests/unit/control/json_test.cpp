@@ -101,6 +101,10 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
     core.routes_withheld = {{bgp::Withheld::NoNextHop, 1}};
     core.last_error = bgp::Reason{bgp::Reason::Kind::HoldTimerExpired, std::nullopt, ""};
     core.last_error_at = now - 100500ms;
+    core.offered = {bgp::RouteRefreshCapability{}, bgp::FullyQualifiedDomainName{"tor-a", ""}};
+    core.unacknowledged = 77;
+    core.last_sent = bgp::Said{bgp::hold_timer_expired(), now - 100500ms};
+    core.last_received = bgp::Said{bgp::cease(bgp::CeaseSubcode::AdministrativeShutdown, "upgrade"), now - 200s};
     core.counters = {.messages_in = 1,
                      .messages_out = 2,
                      .updates_in = 3,
@@ -113,8 +117,12 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("state":"Established","started":true,"since":90.000,"uptime":90.000,)"
               R"("local":"10.0.0.11:40001","remote":"10.0.0.1:179",)"
               R"("router_id":"192.0.2.1","hold_time":9.000,"ipv4":true,"ipv6":false,)"
+              R"("negotiated":"as=65000 id=192.0.2.1 hold_time=9s external ipv4",)"
+              R"("offered":["route-refresh","fqdn tor-a"],"unacknowledged_octets":77,)"
               R"("routes_wanted":3,"routes_announced":2,"routes_withheld":{"no_next_hop":1},)"
               R"("last_error":"hold timer expired","last_error_age":100.500,)"
+              R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
+              R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","age":200.000},)"
               R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
               R"("connections_refused":6}}])");
 }
@@ -136,10 +144,15 @@ TEST(ControlJson, APeerWithoutASessionHasNulls) {
     EXPECT_NE(
         json.find(
             R"("asn":null,"configured_asn":"external","state":"Idle","started":false,"since":1.000,)"
-            R"("uptime":null,"local":null,"remote":null,"router_id":null,"hold_time":null,"ipv4":null,"ipv6":null,)"),
+            R"("uptime":null,"local":null,"remote":null,"router_id":null,"hold_time":null,"ipv4":null,"ipv6":null,)"
+            R"("negotiated":null,"offered":[],"unacknowledged_octets":0,)"),
         std::string::npos)
         << json;
-    EXPECT_NE(json.find(R"("routes_withheld":{},"last_error":null,"last_error_age":null)"), std::string::npos) << json;
+    EXPECT_NE(
+        json.find(
+            R"("routes_withheld":{},"last_error":null,"last_error_age":null,"last_sent":null,"last_received":null)"),
+        std::string::npos)
+        << json;
 }
 
 daemon::RouterStatus router() {

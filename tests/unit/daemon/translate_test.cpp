@@ -200,6 +200,31 @@ TEST_F(TranslateTest, APeerHasWhatTheFileSays) {
     EXPECT_EQ(peer.hold_time, 30s);
 }
 
+TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
+    auto from = config.bgp->peers[0];
+    from.device = "vrf-red";
+    from.delay_open = 5s;
+    from.extended_next_hop = true;
+    from.add_path_receive = true;
+    from.strict_role = true;
+    from.capability_fallback = true;
+    const std::vector<std::pair<config::BgpRole, bgp::Role>> roles{
+        {config::BgpRole::Provider, bgp::Role::Provider},
+        {config::BgpRole::RouteServer, bgp::Role::RouteServer},
+        {config::BgpRole::RouteServerClient, bgp::Role::RouteServerClient},
+        {config::BgpRole::Customer, bgp::Role::Customer},
+        {config::BgpRole::Peer, bgp::Role::Peer}};
+    for (const auto& [word, role] : roles) {
+        from.role = word;
+        EXPECT_EQ(peer_config(*config.bgp, from).role, role);
+    }
+    const auto to = peer_config(*config.bgp, from);
+    EXPECT_EQ(to.device, "vrf-red");
+    EXPECT_EQ(to.delay_open, 5s);
+    EXPECT_EQ(to.add_path, (bgp::AddPathWish{.send = false, .receive = true}));
+    EXPECT_TRUE(to.extended_next_hop && to.strict_role && to.capability_fallback);
+}
+
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     const auto to = route(vip("anycast").bgp);
     EXPECT_EQ(to.communities.size(), 1U);
