@@ -5,6 +5,7 @@
     gobgp.py, openbgpd.py, exabgp.py    Gobgp, Openbgpd, Exabgp: likewise
     neighbor.py    Neighbor: a session as a router sees it, in no router's own words; View: what the router knows
     anyvip.py      Anyvip: our daemon, its command line and its status
+    raw_bgp.py     RawBgp: one end of a BGP connection, octet by octet, for what no router would do
     observe.py     Observer: packets and the kernel's address changes in the order in which they happened;
                    Frames: what a node sent and received, decoded
     hold.py        hold_thread: one thread of a process stops, the others go on
@@ -24,8 +25,9 @@ from .namespace import Node, Segment, Process
 from .neighbor import Neighbor
 from .observe import Frames, Observer
 from .openbgpd import Openbgpd
+from .raw_bgp import RawBgp
 from .routers import Bird, Frr, Keepalived
 from .wait import never, wait_for
 
 __all__ = ["Anyvip", "Bird", "Case", "Exabgp", "Frames", "Frr", "Gobgp", "Keepalived", "Neighbor", "Node", "Observer",
-           "Openbgpd", "Process", "Segment", "Stage", "binary", "hold_thread", "never", "speaker", "wait_for"]
+           "Openbgpd", "Process", "RawBgp", "Segment", "Stage", "binary", "hold_thread", "never", "speaker", "wait_for"]

@@ -1,13 +1,19 @@
 """Nodes: network and mount namespaces with processes in them; segments: bridges between nodes."""
+import ctypes
 import itertools
 import json
 import os
 import pathlib
 import shlex
 import signal
+import socket
 import subprocess
+import threading
 
 from .wait import wait_for
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 
 # A process that dies with us, whatever becomes of us: the kernel sends SIGKILL when the parent ends.
 DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
@@ -90,6 +96,23 @@ class Node:
         process = Process(self, name, argv, env)
         self.processes.append(process)
         return process
+
+    def socket(self, *words):
+        """A socket of this network in the process of the test. A thread enters the network to make it: a namespace is
+        a thread's, and a socket stays in the one that it was born in."""
+        made = []
+
+        def make():
+            with open(f"/proc/{self._holder.pid}/ns/net", "rb") as namespace:
+                if LIBC.setns(namespace.fileno(), CLONE_NEWNET) == 0:
+                    made.append(socket.socket(*words))
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        if not made:
+            raise RuntimeError(f"{self.name}: no socket in its network")
+        return made[0]
 
     def sysctl(self, key, value):
         self.run(["sysctl", "-q", "-w", f"{key}={value}"])
