@@ -188,6 +188,9 @@ std::string describe(const ConnectionFailed& event) {
 std::string describe(const ConnectionRefused& event) {
     return "ConnectionRefused " + quoted(event.reason);
 }
+std::string describe(const TransportDiagnosis& event) {
+    return "TransportDiagnosis " + quoted(event.text);
+}
 std::string describe(const ConnectionClosed& event) {
     return "ConnectionClosed " + describe(event.connection) + ' ' + quoted(event.reason);
 }

@@ -150,6 +150,7 @@ struct Nlri {
     std::uint32_t path_id = 0;
 
     Nlri() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): without ADD-PATH a prefix is all that there is to say.
     Nlri(const net::Prefix& which, std::uint32_t path = 0) : prefix{which}, path_id{path} {}
     friend auto operator<=>(const Nlri&, const Nlri&) = default;
 };

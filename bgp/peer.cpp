@@ -86,6 +86,11 @@ private:
         remember({.kind = Reason::Kind::ConnectionFailed, .notification = {}, .text = event.reason});
     }
 
+    void on(const TransportDiagnosis& event) {
+        if (peer_.state() >= State::OpenSent || !peer_.started_) return;  // A connection came about since.
+        remember({.kind = Reason::Kind::ConnectionFailed, .notification = {}, .text = event.text});
+    }
+
     void on(const ConnectionClosed& event) {
         Seat* seat = find(event.connection);
         if (seat == nullptr) return;

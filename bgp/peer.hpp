@@ -86,6 +86,10 @@ struct ConnectionRefused {  ///< the peer opened it, and the shell may not use i
     std::string reason;
     friend bool operator==(const ConnectionRefused&, const ConnectionRefused&) = default;
 };
+struct TransportDiagnosis {  ///< why no connection comes about, as far as the shell can tell
+    std::string text;
+    friend bool operator==(const TransportDiagnosis&, const TransportDiagnosis&) = default;
+};
 struct ConnectionClosed {  ///< by the peer or the network; also follows our own CloseConnection or not, as the
                            ///< shell likes
     ConnectionId connection;
@@ -123,9 +127,9 @@ struct ConfigChanged {
 struct TimerExpired {
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
-using Event =
-    std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, ConnectionClosed, Received,
-                 Written, RoutesChanged, InitialRoutesComplete, BfdDown, BfdUp, ConfigChanged, TimerExpired>;
+using Event = std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, TransportDiagnosis,
+                           ConnectionClosed, Received, Written, RoutesChanged, InitialRoutesComplete, BfdDown, BfdUp,
+                           ConfigChanged, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by ConnectionOpened or ConnectionFailed with the same attempt
@@ -277,6 +281,7 @@ private:
 [[nodiscard]] std::string describe(const ConnectionOpened& event);
 [[nodiscard]] std::string describe(const ConnectionFailed& event);
 [[nodiscard]] std::string describe(const ConnectionRefused& event);
+[[nodiscard]] std::string describe(const TransportDiagnosis& event);
 [[nodiscard]] std::string describe(const ConnectionClosed& event);
 [[nodiscard]] std::string describe(const Received& event);
 [[nodiscard]] std::string describe(const Written& event);

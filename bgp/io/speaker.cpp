@@ -48,13 +48,13 @@ std::optional<OptionError> give(Socket& socket, const Tcp& protocol, int fd) {
 
 /// The address that the kernel would give a connection to `to`: connecting a datagram socket chooses a route and
 /// sends nothing. nullopt where there is none, which connect() itself explains better.
-std::optional<net::IpAddress> chosen_source(const Tcp::endpoint& to) {
+std::optional<net::IpAddress> chosen_source(const Tcp::endpoint& to, const std::string& device) {
     const int fd = ::socket(to.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return std::nullopt;
     Tcp::endpoint local;
     auto size = static_cast<socklen_t>(local.capacity());
-    const bool known =
-        ::connect(fd, to.data(), static_cast<socklen_t>(to.size())) == 0 && ::getsockname(fd, local.data(), &size) == 0;
+    const bool known = bind_to_device(fd, device) && ::connect(fd, to.data(), static_cast<socklen_t>(to.size())) == 0 &&
+                       ::getsockname(fd, local.data(), &size) == 0;
     ::close(fd);
     if (!known) return std::nullopt;
     return from_asio(local).address;
@@ -67,13 +67,16 @@ std::string speaks_from_vip(const net::IpAddress& address) {
 }  // namespace
 
 Speaker::Speaker(asio::any_io_executor executor, Sink sink)
-    : executor_{std::move(executor)}, sink_{std::move(sink)}, alive_{std::make_shared<Speaker*>(this)} {}
+    : executor_{std::move(executor)},
+      sink_{std::move(sink)},
+      diagnosis_timer_{executor_},
+      alive_{std::make_shared<Speaker*>(this)} {}
 
 Speaker::~Speaker() {
     for (const auto& [id, open] : connections_) open.connection->abort();
     error_code ignored;
     for (const auto& [key, socket] : attempts_) socket->close(ignored);
-    for (const auto& [endpoint, acceptor] : listeners_) acceptor->close(ignored);
+    for (const auto& [where, acceptor] : listeners_) acceptor->close(ignored);
 }
 
 // ---- Listening ------------------------------------------------------------------------------------------
@@ -84,9 +87,12 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
     std::vector<std::string> problems;
     vips_ = vips;
     end_connections_of_vips();
-    const auto wanted = peers.empty() ? std::vector<net::Endpoint>{} : listen;
+    std::set<Listen> wanted;
+    for (const auto& endpoint : listen) {
+        for (const auto& [name, peer] : peers) wanted.insert({endpoint, peer.device});
+    }
     std::erase_if(listeners_, [&](const auto& listener) {
-        if (std::ranges::find(wanted, listener.first) != wanted.end()) return false;
+        if (wanted.contains(listener.first)) return false;
         error_code ignored;
         listener.second->close(ignored);
         return true;
@@ -94,61 +100,107 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
     // Keys that are not wanted any more, before those that are: a peer may have changed its name.
     for (const auto& [name, peer] : peers_) {
         const auto now = peers.find(name);
-        const bool keeps_a_key =
-            now != peers.end() && now->second.address == peer.address && !now->second.password.empty();
+        const bool keeps_a_key = now != peers.end() && now->second.address == peer.address &&
+                                 now->second.device == peer.device && !now->second.password.empty();
         if (keeps_a_key || peer.password.empty()) continue;
-        for (const auto& [endpoint, acceptor] : listeners_) {
-            if (endpoint.address.family() != peer.address.family()) continue;
-            (void)set_md5_key(acceptor->native_handle(), peer.address, Password{});
+        for (const auto& [where, acceptor] : listeners_) {
+            if (where.serves(peer)) {
+                (void)set_md5_key(acceptor->native_handle(), net::Prefix::host(peer.address), Password{});
+            }
         }
     }
     peers_ = peers;
-    for (const auto& endpoint : wanted) {
-        if (listeners_.contains(endpoint)) continue;
-        if (auto acceptor = listen_on(endpoint)) {
-            listeners_[endpoint] = *acceptor;
+    for (const auto& where : wanted) {
+        if (listeners_.contains(where)) continue;
+        if (auto acceptor = listen_on(where)) {
+            listeners_[where] = *acceptor;
         } else {
-            problems.push_back("listen on " + describe(endpoint) + ": " + describe(acceptor.error()));
+            problems.push_back("listen on " + describe(where.endpoint) + ": " + describe(acceptor.error()));
         }
     }
     protect_listeners(problems);
+    md5_counters_ = read_md5_counters();
+    diagnose_later();
     return problems;
 }
 
-/// A listening socket without a peer's key would take unsigned connections: those are then refused.
+/// A listening socket without a peer's key would take unsigned connections: those are then refused. GTSM counts from
+/// the SYN on where all peers of the socket want it; for the others it begins with the connection.
 void Speaker::protect_listeners(std::vector<std::string>& problems) {
     unprotected_.clear();
     for (const auto& [name, peer] : peers_) {
         if (peer.password.empty()) continue;
-        for (const auto& [endpoint, acceptor] : listeners_) {
-            if (endpoint.address.family() != peer.address.family()) continue;
-            const auto set = set_md5_key(acceptor->native_handle(), peer.address, peer.password);
+        for (const auto& [where, acceptor] : listeners_) {
+            if (!where.serves(peer)) continue;
+            const auto set = set_md5_key(acceptor->native_handle(), net::Prefix::host(peer.address), peer.password);
             if (set) continue;
             unprotected_.insert(name);
-            problems.push_back("peer " + describe(name) + " on " + describe(endpoint) + ": " + describe(set.error()));
+            problems.push_back("peer " + describe(name) + " on " + describe(where.endpoint) + ": " +
+                               describe(set.error()));
         }
+    }
+    for (const auto& [where, acceptor] : listeners_) {
+        std::optional<std::uint8_t> farthest = std::uint8_t{0};
+        for (const auto& [name, peer] : peers_) {
+            if (!where.serves(peer)) continue;
+            farthest =
+                farthest && peer.ttl_security ? std::optional{std::max(*farthest, *peer.ttl_security)} : std::nullopt;
+        }
+        if (farthest == std::uint8_t{0}) farthest.reset();  // It serves nobody.
+        // A socket that takes more than it should is none the worse for the check that follows.
+        (void)limit_listener(acceptor->native_handle(), where.endpoint.address.family(), farthest);
     }
 }
 
-std::expected<std::shared_ptr<Tcp::acceptor>, OptionError> Speaker::listen_on(const net::Endpoint& endpoint) {
+// ---- What the kernel dropped ----------------------------------------------------------------------------
+
+void Speaker::diagnose_later() {
+    diagnosis_timer_.expires_after(diagnosis_interval);
+    diagnosis_timer_.async_wait([alive = std::weak_ptr{alive_}](const error_code& error) {
+        const auto speaker = alive.lock();
+        if (!error && speaker) (*speaker)->diagnose();
+    });
+}
+
+/// With a wrong key no connection comes about, so that a peer with one has no reason to complain.
+void Speaker::diagnose() {
+    std::set<PeerName> silent;
+    for (const auto& [name, peer] : peers_) silent.insert(name);
+    for (const auto& [id, open] : connections_) silent.erase(open.peer);
+    const auto now = silent.empty() ? std::nullopt : read_md5_counters();
+    if (now && md5_counters_) {
+        for (const auto& name : silent) {
+            const auto peer = peers_.find(name);  // The sink may have us configured anew.
+            if (peer == peers_.end()) continue;
+            auto text = explain(*md5_counters_, *now, !peer->second.password.empty());
+            if (!text.empty()) sink_(name, TransportDiagnosis{std::move(text)});
+        }
+    }
+    if (now) md5_counters_ = now;
+    diagnose_later();
+}
+
+std::expected<std::shared_ptr<Tcp::acceptor>, OptionError> Speaker::listen_on(const Listen& where) {
+    const auto& endpoint = where.endpoint;
     const auto family = endpoint.address.family();
     const auto socket = new_socket(family);
     if (!socket) return std::unexpected{socket.error()};
     auto acceptor = std::make_shared<Tcp::acceptor>(executor_);
     if (const auto given = give(*acceptor, to_protocol(family), *socket)) return std::unexpected{*given};
-    if (const auto prepared = prepare_to_listen(*socket, family); !prepared) return std::unexpected{prepared.error()};
+    const auto prepared = prepare_to_listen(*socket, family, where.device);
+    if (!prepared) return std::unexpected{prepared.error()};
     error_code error;
     acceptor->bind(to_asio(endpoint.address, endpoint.port), error);
     if (error) return std::unexpected{failed("bind", error)};
     acceptor->listen(asio::socket_base::max_listen_connections, error);
     if (error) return std::unexpected{failed("listen", error)};
-    asio::co_spawn(executor_, accept(alive_, acceptor), asio::detached);
+    asio::co_spawn(executor_, accept(alive_, acceptor, where.device), asio::detached);
     return acceptor;
 }
 
 std::vector<net::Endpoint> Speaker::listening() const {
     std::vector<net::Endpoint> endpoints;
-    for (const auto& [endpoint, acceptor] : listeners_) {
+    for (const auto& [where, acceptor] : listeners_) {
         error_code ignored;
         endpoints.push_back(from_asio(acceptor->local_endpoint(ignored)));
     }
@@ -156,7 +208,8 @@ std::vector<net::Endpoint> Speaker::listening() const {
 }
 
 /// accept4() instead of Asio's accept(): the new descriptor is close-on-exec from its first moment.
-asio::awaitable<void> Speaker::accept(std::weak_ptr<Speaker*> alive, std::shared_ptr<Tcp::acceptor> acceptor) {
+asio::awaitable<void> Speaker::accept(std::weak_ptr<Speaker*> alive, std::shared_ptr<Tcp::acceptor> acceptor,
+                                      std::string device) {
     constexpr auto pause_without_descriptors = std::chrono::milliseconds{100};
     error_code error;
     while (true) {
@@ -169,7 +222,7 @@ asio::awaitable<void> Speaker::accept(std::weak_ptr<Speaker*> alive, std::shared
             // Closed if it cannot be watched: the peer tries again.
             if (give(socket, acceptor->local_endpoint(ignored).protocol(), fd)) continue;
             // Locked no longer than this: to the handlers, a Speaker that is locked is alive.
-            if (const auto speaker = alive.lock()) (*speaker)->accepted(std::move(socket));
+            if (const auto speaker = alive.lock()) (*speaker)->accepted(std::move(socket), device);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             asio::steady_timer pause{acceptor->get_executor(), pause_without_descriptors};
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -177,12 +230,13 @@ asio::awaitable<void> Speaker::accept(std::weak_ptr<Speaker*> alive, std::shared
     }
 }
 
-void Speaker::accepted(Tcp::socket socket) {
+void Speaker::accepted(Tcp::socket socket, const std::string& device) {
     error_code error;
     const auto remote = socket.remote_endpoint(error);
     if (error) return;
     const auto address = from_asio(remote).address;
-    const auto peer = std::ranges::find_if(peers_, [&](const auto& entry) { return entry.second.address == address; });
+    const auto peer = std::ranges::find_if(
+        peers_, [&](const auto& entry) { return entry.second.address == address && entry.second.device == device; });
     if (peer == peers_.end()) return;
     const auto& [name, config] = *peer;
     if (unprotected_.contains(name)) return refuse(name, {}, "the kernel did not take the key of the peer");
@@ -195,7 +249,7 @@ void Speaker::accepted(Tcp::socket socket) {
 
 std::expected<std::shared_ptr<Tcp::socket>, std::string> Speaker::socket_for(const PeerConfig& peer) const {
     // Before the SYN: that is a packet of ours as well.
-    const auto source = peer.source ? peer.source : chosen_source(to_asio(peer.address, peer.port));
+    const auto source = peer.source ? peer.source : chosen_source(to_asio(peer.address, peer.port), peer.device);
     if (source && vips_.contains(*source)) return std::unexpected{speaks_from_vip(*source)};
     const auto family = peer.address.family();
     const auto fd = new_socket(family);

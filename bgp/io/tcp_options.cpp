@@ -78,13 +78,15 @@ OptionResult prepare_accepted(int socket, const PeerConfig& peer) {
 
 OptionResult prepare_to_connect(int socket, const PeerConfig& peer) {
     return first_error({
-        peer.password.empty() ? OptionResult{} : set_md5_key(socket, peer.address, peer.password),
+        bind_to_device(socket, peer.device),
+        peer.password.empty() ? OptionResult{} : set_md5_key(socket, net::Prefix::host(peer.address), peer.password),
         prepare_accepted(socket, peer),
     });
 }
 
-OptionResult prepare_to_listen(int socket, net::Family family) {
+OptionResult prepare_to_listen(int socket, net::Family family, const std::string& device) {
     return first_error({
+        bind_to_device(socket, device),
         set(socket, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"),
         family == net::Family::Ipv6 ? set(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY") : OptionResult{},
         set_ttl(socket, family, gtsm_ttl),
@@ -92,8 +94,20 @@ OptionResult prepare_to_listen(int socket, net::Family family) {
     });
 }
 
-OptionResult set_md5_key(int socket, const net::IpAddress& peer, const Password& password) {
+OptionResult limit_listener(int socket, net::Family family, std::optional<std::uint8_t> hops) {
+    return set_least_ttl(socket, family, hops ? gtsm_ttl + 1 - *hops : 0);
+}
+
+OptionResult bind_to_device(int socket, const std::string& device) {
+    if (device.empty()) return {};
+    const auto size = static_cast<socklen_t>(device.size() + 1);
+    if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(), size) == 0) return {};
+    return std::unexpected{OptionError{"SO_BINDTODEVICE " + device, errno}};
+}
+
+OptionResult set_md5_key(int socket, const net::Prefix& peers, const Password& password) {
     tcp_md5sig key{};
+    const auto peer = peers.network().address();
     const auto& text = password.reveal();
     if (text.size() > sizeof key.tcpm_key) return std::unexpected{OptionError{"TCP_MD5SIG", EINVAL}};
     if (peer.is_v4()) {
@@ -109,7 +123,12 @@ OptionResult set_md5_key(int socket, const net::IpAddress& peer, const Password&
     }
     key.tcpm_keylen = static_cast<decltype(key.tcpm_keylen)>(text.size());
     std::ranges::copy(text, key.tcpm_key);
-    const auto result = set(socket, IPPROTO_TCP, TCP_MD5SIG, key, "TCP_MD5SIG");
+    if (!peers.is_host()) {
+        key.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+        key.tcpm_prefixlen = peers.length();
+    }
+    const auto result = peers.is_host() ? set(socket, IPPROTO_TCP, TCP_MD5SIG, key, "TCP_MD5SIG")
+                                        : set(socket, IPPROTO_TCP, TCP_MD5SIG_EXT, key, "TCP_MD5SIG_EXT");
     if (!result && result.error().code == ENOENT && password.empty()) return {};  // There was none to remove.
     return result;
 }

@@ -72,7 +72,7 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("passive", &Peer::passive, Effect::NextTime)
         .field("ttl_security", &Peer::ttl_security, Effect::Reset)
         .field("multihop", &Peer::multihop, Effect::Reset)
-        .field("hold_time", &Peer::hold_time, Effect::Reset)
+        .field("hold_time", &Peer::hold_time, Effect::NextTime)
         .field("connect_retry", &Peer::connect_retry, Effect::NextTime)
         .field("idle_hold", &Peer::idle_hold, Effect::NextTime)
         .field("password_file", &Peer::password_file, Effect::NextTime)

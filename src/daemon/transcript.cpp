@@ -280,6 +280,13 @@ void fields(Io& io, bgp::ConnectionRefused& event) {
 }
 
 template <>
+constexpr std::string_view kind<bgp::TransportDiagnosis> = "TransportDiagnosis";
+template <class Io>
+void fields(Io& io, bgp::TransportDiagnosis& event) {
+    io("text", event.text);
+}
+
+template <>
 constexpr std::string_view kind<bgp::ConnectionClosed> = "ConnectionClosed";
 template <class Io>
 void fields(Io& io, bgp::ConnectionClosed& event) {
@@ -305,8 +312,9 @@ void fields(Io& io, bgp::Written& event) {
 
 template <class Event>
 concept OfAConnection = std::same_as<Event, bgp::ConnectionOpened> || std::same_as<Event, bgp::ConnectionFailed> ||
-                        std::same_as<Event, bgp::ConnectionRefused> || std::same_as<Event, bgp::ConnectionClosed> ||
-                        std::same_as<Event, bgp::Received> || std::same_as<Event, bgp::Written>;
+                        std::same_as<Event, bgp::ConnectionRefused> || std::same_as<Event, bgp::TransportDiagnosis> ||
+                        std::same_as<Event, bgp::ConnectionClosed> || std::same_as<Event, bgp::Received> ||
+                        std::same_as<Event, bgp::Written>;
 
 // ---- writing
 
@@ -548,6 +556,7 @@ std::expected<Decision::Event, std::string> read_event(const std::vector<std::st
            try_connection<bgp::ConnectionOpened>(lines, start, found) ||
            try_connection<bgp::ConnectionFailed>(lines, start, found) ||
            try_connection<bgp::ConnectionRefused>(lines, start, found) ||
+           try_connection<bgp::TransportDiagnosis>(lines, start, found) ||
            try_connection<bgp::ConnectionClosed>(lines, start, found) ||
            try_connection<bgp::Received>(lines, start, found) || try_connection<bgp::Written>(lines, start, found));
     return result_of(lines, std::move(found));

@@ -18,6 +18,7 @@
 #include "anyvip/random.hpp"
 #include "bgp/message.hpp"
 #include "support/transcript.hpp"
+#include "support/vectors.hpp"
 
 namespace anyvip::bgp {
 namespace {
@@ -658,6 +659,131 @@ TEST_F(PeerTest, ARouteOfAProviderIsMarked) {
     Update withdrawal;
     withdrawal.withdrawn = {prefix("198.51.100.0/24")};
     EXPECT_EQ(all<RoutesReceived>(receive(1, withdrawal)).at(0).update, withdrawal);
+}
+
+struct Malformed {
+    const char* what;
+    const char* octets;  ///< behind the marker: length, type, body
+    std::optional<Notification> answer;
+    const char* marker = "ffffffffffffffffffffffffffffffff";
+};
+
+class MalformedMessages : public PeerTest {
+protected:
+    /// A new peer whose connection has come as far as that.
+    void reach(State state) {
+        peer = Peer{config_of_node(), random};
+        (void)feed(Start{});
+        (void)open(1, 1);
+        if (state >= State::OpenConfirm) (void)receive(1, router_open());
+        if (state >= State::Established) (void)receive(1, Keepalive{});
+        ASSERT_EQ(peer.state(), state);
+    }
+
+    void expect_answers(State state, const std::vector<Malformed>& messages) {
+        for (const auto& message : messages) {
+            reach(state);
+            auto octets = testing::bytes_from_hex(message.marker);
+            const auto rest = testing::bytes_from_hex(message.octets);
+            octets.insert(octets.end(), rest.begin(), rest.end());
+            const auto actions = feed(Received{ConnectionId{1}, octets});
+            std::optional<Notification> answer;
+            for (const auto& reply : sent(actions)) {
+                if (const auto* const notification = std::get_if<Notification>(&reply)) answer = *notification;
+            }
+            EXPECT_EQ(answer, message.answer) << describe(state) << ": " << message.what;
+            EXPECT_EQ(all<CloseConnection>(actions).size(), 1U) << describe(state) << ": " << message.what;
+            EXPECT_EQ(peer.state(), State::Idle) << describe(state) << ": " << message.what;
+        }
+    }
+};
+
+// RFC 4271 §6.1: negative, in every state; the data is the length or the type that was wrong.
+TEST_F(MalformedMessages, AHeaderThatIsWrongIsNamedInEveryState) {
+    const std::vector<Malformed> headers{
+        {"a marker that is none", "0013 04", Notification{1, 1}, "ffffffffffffffffffffffffffffff00"},
+        {"a length below the header's", "0012 04", Notification{1, 2, {0x00, 0x12}}},
+        {"a length of nothing", "0000 02", Notification{1, 2, {0x00, 0x00}}},
+        {"a length above 4096", "1001 02", Notification{1, 2, {0x10, 0x01}}},
+        {"a length of all ones", "ffff 03", Notification{1, 2, {0xff, 0xff}}},
+        {"OPEN without its identifier", "001c 01", Notification{1, 2, {0x00, 0x1c}}},
+        {"UPDATE without its second length", "0016 02", Notification{1, 2, {0x00, 0x16}}},
+        {"NOTIFICATION without its subcode", "0014 03", Notification{1, 2, {0x00, 0x14}}},
+        {"KEEPALIVE with something in it", "0014 04 00", Notification{1, 2, {0x00, 0x14}}},
+        {"type 0", "0013 00", Notification{1, 3, {0}}},
+        {"type 6", "0013 06", Notification{1, 3, {6}}},
+        {"type 255", "0017 ff 00000000", Notification{1, 3, {255}}},
+        {"NOTIFICATION", "0015 03 0602", std::nullopt},  // RFC 4271 §6.4: never answered.
+        {"NOTIFICATION of no registry", "0017 03 ff ff 0102", std::nullopt},
+    };
+    for (const auto state : {State::OpenSent, State::OpenConfirm, State::Established}) expect_answers(state, headers);
+}
+
+// RFC 4271 §6.2, RFC 5492 §4, RFC 6286 §2.2, RFC 6793, RFC 7607 §2, RFC 9072 §2: negative
+TEST_F(MalformedMessages, AnOpenThatIsWrongIsRefused) {
+    expect_answers(
+        State::OpenSent,
+        {{"version 3", "001d 01 03 fde8 005a 0a000001 00", unsupported_version()},
+         {"AS 0", "001d 01 04 0000 005a 0a000001 00", bad_peer_as()},
+         {"another AS", "001d 01 04 fde9 005a 0a000001 00", bad_peer_as()},
+         {"AS 0 in four octets", "0025 01 04 fde8 005a 0a000001 08 0206 4104 00000000", bad_peer_as()},
+         {"identifier 0", "001d 01 04 fde8 005a 00000000 00", bad_bgp_identifier()},
+         {"hold time 1", "001d 01 04 fde8 0001 0a000001 00", unacceptable_hold_time()},
+         {"hold time 2", "001d 01 04 fde8 0002 0a000001 00", unacceptable_hold_time()},
+         {"authentication, RFC 4271's only parameter", "0020 01 04 fde8 005a 0a000001 03 0101 00", Notification{2, 4}},
+         {"parameters that are not there", "001d 01 04 fde8 005a 0a000001 02", Notification{2, 0}},
+         {"octets behind the parameters", "001e 01 04 fde8 005a 0a000001 00 00", Notification{2, 0}},
+         {"a parameter beyond the parameters", "0020 01 04 fde8 005a 0a000001 03 0205 41", Notification{2, 0}},
+         {"a capability beyond its parameter", "0021 01 04 fde8 005a 0a000001 04 0202 4104", Notification{2, 0}},
+         {"a capability of another length", "0023 01 04 fde8 005a 0a000001 06 0204 4102 fde8", Notification{2, 0}},
+         {"extended parameters cut", "0020 01 04 fde8 005a 0a000001 ff ff 0009", Notification{2, 0}},
+         {"no family in common", "0025 01 04 fde8 005a 0a000001 08 0206 0104 0019 00 46",
+          Notification{2, 7, testing::bytes_from_hex("0104 0001 00 01  0104 0002 00 01")}}});
+}
+
+// RFC 4271 §6.3, RFC 7606 §3, §5.3: negative; what resets the session.
+// RFC 7313 §5: negative
+TEST_F(MalformedMessages, AnUpdateOrARefreshThatCannotBeReadEndsTheSession) {
+    expect_answers(
+        State::Established,
+        {{"withdrawn routes beyond the end", "0017 02 0001 0000", Notification{3, 1}},
+         {"attributes beyond the end", "0017 02 0000 0001", Notification{3, 1}},
+         {"withdrawn /33", "001d 02 0006 21 0a00000000 0000", Notification{3, 10}},
+         {"a withdrawn prefix cut", "001a 02 0003 18 0a00 0000", Notification{3, 10}},
+         {"an announced prefix cut", "001a 02 0000 0000 18 0a00", Notification{3, 10}},
+         {"MP_UNREACH_NLRI twice", "0023 02 0000 000c 80 0f 03 0002 01  80 0f 03 0002 01", Notification{3, 1}},
+         {"an unknown well-known attribute", "001b 02 0000 0004 40 63 01 aa",
+          Notification{3, 2, testing::bytes_from_hex("40 63 01 aa")}},
+         {"ROUTE-REFRESH cut", "0016 05 000100",
+          Notification{7, 1, testing::bytes_from_hex("ffffffffffffffffffffffffffffffff 0016 05 000100")}},
+         {"ROUTE-REFRESH with more behind it", "0018 05 00010001 00",
+          Notification{7, 1, testing::bytes_from_hex("ffffffffffffffffffffffffffffffff 0018 05 00010001 00")}}});
+}
+
+// RFC 6608 §3, §4: positive; well-formed, and in the wrong state.
+TEST_F(MalformedMessages, AMessageInTheWrongStateIsAnFsmError) {
+    const Malformed open{"OPEN", "001d 01 04 fde8 005a 0a000001 00", {}};
+    const Malformed update{"UPDATE", "0017 02 0000 0000", {}};
+    const Malformed keepalive{"KEEPALIVE", "0013 04", {}};
+    const Malformed refresh{"ROUTE-REFRESH", "0017 05 00010001", {}};
+    const auto answered = [](Malformed message, std::uint8_t subcode, std::uint8_t type) {
+        message.answer = Notification{5, subcode, {type}};
+        return message;
+    };
+    expect_answers(State::OpenSent, {answered(update, 1, 2), answered(keepalive, 1, 4), answered(refresh, 1, 5)});
+    expect_answers(State::OpenConfirm, {answered(open, 2, 1), answered(update, 2, 2), answered(refresh, 2, 5)});
+    expect_answers(State::Established, {answered(open, 3, 1)});
+}
+
+TEST_F(PeerTest, WhatTheShellMakesOutIsTheLastErrorUntilAConnectionComesAbout) {
+    EXPECT_EQ(feed(TransportDiagnosis{"TCP-MD5: another key?"}), Actions{});
+    EXPECT_EQ(peer.status().last_error, std::nullopt) << "nobody wants a connection yet";
+    (void)feed(Start{});
+    EXPECT_EQ(feed(TransportDiagnosis{"TCP-MD5: another key?"}), Actions{});
+    EXPECT_EQ(peer.status().last_error->text, "TCP-MD5: another key?");
+    (void)open(1, 1);
+    (void)feed(TransportDiagnosis{"too late"});
+    EXPECT_EQ(peer.status().last_error->text, "TCP-MD5: another key?");
 }
 
 TEST_F(PeerTest, StatusKeepsTheLastNotificationOfEachSide) {

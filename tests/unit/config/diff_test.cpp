@@ -74,10 +74,11 @@ TEST(ConfigDiff, AVipThatChangesLeavesEverySessionAlone) {
 
 TEST(ConfigDiff, WhatTheOpenAgreedOnResetsThatSessionAlone) {
     Config to = example();
-    to.bgp->peers[1].hold_time = 30s;
+    to.bgp->peers[1].families = {.ipv4 = true, .ipv6 = true};
+    to.bgp->peers[1].next_hop6 = net::Ipv6Address::parse("2001:db8::11");
     const Diff changes = diff(example(), to);
     EXPECT_EQ(changes.sessions_reset(), 1U);
-    EXPECT_EQ(describe(changes), "~ peer b: hold_time (session reset)\n1 session reset");
+    EXPECT_EQ(describe(changes), "~ peer b: next_hop6, families (session reset)\n1 session reset");
 }
 
 TEST(ConfigDiff, WhatIsOfferedInTheOpenResetsThatSession) {
@@ -104,9 +105,11 @@ TEST(ConfigDiff, WhatCountsFromTheNextAttemptOnResetsNothing) {
     Config to = example();
     to.bgp->peers[0].connect_retry = 1s;
     to.bgp->peers[0].idle_hold = 2s;
+    to.bgp->peers[0].hold_time = 30s;  // As bgp::needs_reset() has it.
     to.bgp->peers[0].next_hop = net::Ipv4Address::parse("10.0.0.11");
     const Diff changes = diff(example(), to);
-    EXPECT_EQ(describe(changes), "~ peer a: connect_retry, idle_hold, next_hop (session goes on)\n0 sessions reset");
+    EXPECT_EQ(describe(changes),
+              "~ peer a: hold_time, connect_retry, idle_hold, next_hop (session goes on)\n0 sessions reset");
 }
 
 TEST(ConfigDiff, APasswordResetsTheSessionAndIsNotPrinted) {

@@ -144,6 +144,7 @@ TEST(Transcript, EveryEventOfTheDecisionLoopCanBeReadAgain) {
              PeerEvent{tor, bgp::ConnectionOpened{connection, std::nullopt, {ip("fe80::1"), 179}, {ip("fe80::2"), 9}}},
              PeerEvent{tor, bgp::ConnectionFailed{bgp::AttemptId{2}, odd}},
              PeerEvent{tor, bgp::ConnectionRefused{odd}},
+             PeerEvent{tor, bgp::TransportDiagnosis{odd}},
              PeerEvent{tor, bgp::ConnectionClosed{connection, odd}},
              PeerEvent{tor, bgp::Received{connection, {0xff, 0x00, 0x13}}},
              PeerEvent{tor, bgp::Written{connection, 12345678901U}},

@@ -83,6 +83,11 @@ protected:
         return node->peer().state() == State::Established && router->peer().state() == State::Established;
     }
 
+    static std::string last_error_of(BgpNode& of) {
+        const auto error = of.peer().status().last_error;
+        return error ? error->text : "";
+    }
+
     testing::OwnNetwork network;
     boost::asio::io_context context;
     std::optional<BgpNode> node;
@@ -115,21 +120,59 @@ TEST_F(SpeakerTest, EqualKeysGiveASession) {
     EXPECT_TRUE(until(5s, [&] { return both_established(); }));
 }
 
-// RFC 2385: negative. The kernel drops the SYN.
-TEST_F(SpeakerTest, AWrongKeyGivesNone) {
+// RFC 2385: negative. The kernel drops the SYN in silence, and counts it: so the operator hears of it.
+TEST_F(SpeakerTest, AWrongKeyGivesNoneAndIsNamed) {
     auto here = active();
     auto there = passive();
     here.password = Password{"battery staple"};
     there.password = Password{"correct horse"};
     start(here, there);
-    EXPECT_FALSE(until(700ms, [&] { return both_established(); }));
+    EXPECT_TRUE(until(10s, [&] { return last_error_of(*router).find("TCPMD5Failure") != std::string::npos; }))
+        << last_error_of(*router);
+    EXPECT_FALSE(both_established());
 }
 
-TEST_F(SpeakerTest, NoKeyGivesNoneWhereOneIsExpected) {
+TEST_F(SpeakerTest, NoKeyGivesNoneWhereOneIsExpectedAndThatIsNamed) {
     auto there = passive();
     there.password = Password{"correct horse"};
     start(active(), there);
+    EXPECT_TRUE(until(10s, [&] { return last_error_of(*router).find("TCPMD5NotFound") != std::string::npos; }))
+        << last_error_of(*router);
+    EXPECT_FALSE(both_established());
+}
+
+TEST_F(SpeakerTest, AKeyWhereNoneIsExpectedIsNamed) {
+    auto here = active();
+    here.password = Password{"correct horse"};
+    start(here, passive());
+    EXPECT_TRUE(until(10s, [&] { return last_error_of(*router).find("TCPMD5Unexpected") != std::string::npos; }))
+        << last_error_of(*router);
+    EXPECT_FALSE(both_established());
+}
+
+TEST_F(SpeakerTest, APeerOfADeviceSpeaksThere) {
+    auto here = active();
+    auto there = passive();
+    here.device = there.device = "lo";
+    start(here, there);
+    EXPECT_TRUE(until(5s, [&] { return both_established(); }));
+}
+
+TEST_F(SpeakerTest, APeerOfADeviceIsNotHeardElsewhere) {
+    ASSERT_TRUE(network.shell("ip link add red type veth peer name red-peer && ip link set red up"));
+    auto there = passive();
+    there.device = "red";
+    start(active(), there);
     EXPECT_FALSE(until(700ms, [&] { return both_established(); }));
+}
+
+TEST_F(SpeakerTest, ADeviceThatIsMissingIsAProblem) {
+    auto there = passive();
+    there.device = "vrf-red";
+    router.emplace(context, there);
+    const auto problems = router->configure({{ipv4("127.0.0.2"), 0}});
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0], HasSubstr("SO_BINDTODEVICE vrf-red: No such device"));
 }
 
 TEST_F(SpeakerTest, AKeyThatTheKernelRefusesMeansNoConnection) {

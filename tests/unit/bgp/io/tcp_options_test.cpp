@@ -28,6 +28,10 @@ net::IpAddress address(const char* text) {
     return *net::IpAddress::parse(text);
 }
 
+net::Prefix prefix(const char* text) {
+    return *net::Prefix::parse(text);
+}
+
 PeerConfig peer_at(const char* text) {
     PeerConfig config;
     config.address = address(text);
@@ -60,7 +64,7 @@ class TcpOptionsTest : public ::testing::Test {
 protected:
     void SetUp() override {
         ASSERT_TRUE(network.usable()) << "needs root";
-        ASSERT_TRUE(prepare_to_listen(listener.get(), net::Family::Ipv4));
+        ASSERT_TRUE(prepare_to_listen(listener.get(), net::Family::Ipv4, {}));
         auto name = to_asio(address("127.0.0.2"), 0);
         ASSERT_EQ(::bind(listener.get(), name.data(), static_cast<socklen_t>(name.size())), 0);
         ASSERT_EQ(::listen(listener.get(), 8), 0);
@@ -146,14 +150,14 @@ TEST_F(TcpOptionsTest, AListenerAnswersWithTtl255AndOfItsFamilyAlone) {
     EXPECT_EQ(listener.option(IPPROTO_IP, IP_TTL), 255);
     EXPECT_NE(listener.option(SOL_SOCKET, SO_REUSEADDR), 0);
     const Socket listener6{net::Family::Ipv6};
-    ASSERT_TRUE(prepare_to_listen(listener6.get(), net::Family::Ipv6));
+    ASSERT_TRUE(prepare_to_listen(listener6.get(), net::Family::Ipv6, {}));
     EXPECT_EQ(listener6.option(IPPROTO_IPV6, IPV6_UNICAST_HOPS), 255);
     EXPECT_NE(listener6.option(IPPROTO_IPV6, IPV6_V6ONLY), 0);
 }
 
 // RFC 2385 §2: positive
 TEST_F(TcpOptionsTest, EqualKeysConnect) {
-    ASSERT_TRUE(set_md5_key(listener.get(), address("127.0.0.1"), Password{"correct horse"}));
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.1/32"), Password{"correct horse"}));
     auto config = peer_at("127.0.0.2");
     config.password = Password{"correct horse"};
     const Socket socket;
@@ -163,7 +167,7 @@ TEST_F(TcpOptionsTest, EqualKeysConnect) {
 
 // RFC 2385 §2: negative. A segment with the wrong digest is dropped in silence, so that time alone tells.
 TEST_F(TcpOptionsTest, AnotherKeyEndsInATimeout) {
-    ASSERT_TRUE(set_md5_key(listener.get(), address("127.0.0.1"), Password{"correct horse"}));
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.1/32"), Password{"correct horse"}));
     auto config = peer_at("127.0.0.2");
     config.password = Password{"battery staple"};
     config.hold_time = 1s;  // The user timeout.
@@ -175,7 +179,7 @@ TEST_F(TcpOptionsTest, AnotherKeyEndsInATimeout) {
 }
 
 TEST_F(TcpOptionsTest, AnEmptyKeyTakesAwayTheOneThatWasThereAndMissesNone) {
-    const auto peer = address("127.0.0.1");
+    const auto peer = prefix("127.0.0.1/32");
     EXPECT_TRUE(set_md5_key(listener.get(), peer, Password{}));
     ASSERT_TRUE(set_md5_key(listener.get(), peer, Password{"correct horse"}));
     ASSERT_TRUE(set_md5_key(listener.get(), peer, Password{}));
@@ -186,8 +190,74 @@ TEST_F(TcpOptionsTest, AnEmptyKeyTakesAwayTheOneThatWasThereAndMissesNone) {
 
 TEST_F(TcpOptionsTest, AKeyOfIpv6IsForThatAddress) {
     const Socket listener6{net::Family::Ipv6};
-    EXPECT_TRUE(set_md5_key(listener6.get(), address("2001:db8::1"), Password{"correct horse"}));
-    EXPECT_TRUE(set_md5_key(listener6.get(), address("2001:db8::1"), Password{}));
+    EXPECT_TRUE(set_md5_key(listener6.get(), prefix("2001:db8::1/128"), Password{"correct horse"}));
+    EXPECT_TRUE(set_md5_key(listener6.get(), prefix("2001:db8::1/128"), Password{}));
+}
+
+// TCP_MD5SIG_EXT: one key for a range of peers, as dynamic ones need it; the longest prefix that matches counts.
+TEST_F(TcpOptionsTest, AKeyOfAPrefixIsForAllWithinIt) {
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.0/24"), Password{"correct horse"}));
+    auto config = peer_at("127.0.0.2");
+    config.password = Password{"correct horse"};
+    const Socket within;
+    ASSERT_TRUE(prepare_to_connect(within.get(), config));
+    EXPECT_EQ(connect(within).first, 0);
+
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.1/32"), Password{"battery staple"}));
+    config.hold_time = 1s;
+    const Socket shadowed;
+    ASSERT_TRUE(prepare_to_connect(shadowed.get(), config));
+    EXPECT_EQ(connect(shadowed).first, ETIMEDOUT);
+
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.1/32"), Password{}));
+    ASSERT_TRUE(set_md5_key(listener.get(), prefix("127.0.0.0/24"), Password{}));
+    const Socket unsigned_now;
+    ASSERT_TRUE(prepare_to_connect(unsigned_now.get(), peer_at("127.0.0.2")));
+    EXPECT_EQ(connect(unsigned_now).first, 0);
+}
+
+TEST_F(TcpOptionsTest, AKeyOfAPrefixOfIpv6CanBeSetAndTakenAway) {
+    const Socket listener6{net::Family::Ipv6};
+    EXPECT_TRUE(set_md5_key(listener6.get(), prefix("2001:db8::/64"), Password{"correct horse"}));
+    EXPECT_TRUE(set_md5_key(listener6.get(), prefix("2001:db8::/64"), Password{}));
+    EXPECT_TRUE(set_md5_key(listener6.get(), prefix("2001:db8::/64"), Password{})) << "there is none to remove";
+}
+
+TEST_F(TcpOptionsTest, ASocketBelongsToADeviceThatExists) {
+    auto config = peer_at("127.0.0.2");
+    config.device = "lo";
+    const Socket socket;
+    ASSERT_TRUE(prepare_to_connect(socket.get(), config));
+    char device[16] = {};
+    socklen_t size = sizeof device;
+    ASSERT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, device, &size), 0);
+    EXPECT_STREQ(device, "lo");
+    EXPECT_EQ(connect(socket).first, 0);
+
+    config.device = "vrf-red";
+    const Socket nowhere;
+    const auto refused = prepare_to_connect(nowhere.get(), config);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error(), (OptionError{"SO_BINDTODEVICE vrf-red", ENODEV}));
+    EXPECT_FALSE(prepare_to_listen(nowhere.get(), net::Family::Ipv4, "vrf-red"));
+}
+
+// RFC 5082 §3: positive; a SYN from too far away is not answered, and needs no connection to be refused.
+TEST_F(TcpOptionsTest, AListenerLimitsHowFarASynMayCome) {
+    ASSERT_TRUE(limit_listener(listener.get(), net::Family::Ipv4, std::uint8_t{2}));
+    EXPECT_EQ(listener.option(IPPROTO_IP, IP_MINTTL), 254);
+    auto config = peer_at("127.0.0.2");
+    config.multihop = 253;
+    config.hold_time = 1s;
+    const Socket far;
+    ASSERT_TRUE(prepare_to_connect(far.get(), config));
+    EXPECT_EQ(connect(far).first, ETIMEDOUT);
+    config.multihop = 254;
+    const Socket near;
+    ASSERT_TRUE(prepare_to_connect(near.get(), config));
+    EXPECT_EQ(connect(near).first, 0);
+    ASSERT_TRUE(limit_listener(listener.get(), net::Family::Ipv4, std::nullopt));
+    EXPECT_EQ(listener.option(IPPROTO_IP, IP_MINTTL), 0);
 }
 
 TEST_F(TcpOptionsTest, WhatTheKernelRefusesIsNamedWithItsReason) {
