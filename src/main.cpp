@@ -38,7 +38,7 @@ int fail(const std::string& why) {
 int run(const Options& options, config::Config config) {
     const auto seed = entropy();
     Post post;
-    Loop<Heartbeat, HeartbeatShell> heartbeat{Heartbeat{}, post.heartbeat_bell, post};
+    Loop<Heartbeat, HeartbeatShell> heartbeat{Heartbeat{Random{seed}}, post.heartbeat_bell, post};
     Loop<Checks, ChecksShell> checks{Checks{Random{seed}}, post.checks_bell, post};
     Loop<Kernel, KernelShell> kernel{Kernel{}, post.kernel_bell, post, config.node.state_dir};
     Loop<Decision, DecisionShell> decision{Decision{Random{seed}}, post.decision_bell, post, options.config};

@@ -122,20 +122,20 @@ struct Counters {
 /// What `anyvip status` shows of a session.
 struct Status {
     SessionState state = SessionState::Down;
-    TimePoint since;                           ///< of the state
+    TimePoint since{};                         ///< of the state
     bool held_down = false;                    ///< by the lease
     Diagnostic diagnostic = Diagnostic::None;  ///< of the last change of state
-    Discriminator local_discriminator;
+    Discriminator local_discriminator{};
     SessionState remote_state = SessionState::Down;
     Diagnostic remote_diagnostic = Diagnostic::None;
-    Discriminator remote_discriminator;  ///< 0: the neighbour is not heard
-    Duration transmit_interval{};        ///< negotiated, before jitter; 0: the neighbour wants no packets
-    Duration receive_interval{};         ///< negotiated: the slowest that we expect
-    Duration detection_time{};           ///< 0: the neighbour is not heard
+    Discriminator remote_discriminator{};  ///< 0: the neighbour is not heard
+    Duration transmit_interval{};          ///< negotiated, before jitter; 0: the neighbour wants no packets
+    Duration receive_interval{};           ///< negotiated: the slowest that we expect
+    Duration detection_time{};             ///< 0: the neighbour is not heard
     bool polling = false;
-    std::optional<Diagnostic> last_failure;
-    TimePoint last_failure_at;
-    Counters counters;
+    std::optional<Diagnostic> last_failure{};
+    TimePoint last_failure_at{};
+    Counters counters{};
     friend bool operator==(const Status&, const Status&) = default;
 };
 

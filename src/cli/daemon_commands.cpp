@@ -42,7 +42,10 @@ std::string table(const json::object& status, View view, const Style& style) {
     switch (view) {
         case View::Overview: return overview(status, style);
         case View::Vips: return vip_table(status, style);
-        case View::Peers: return peer_table(status, style);
+        case View::Peers: {
+            const auto bfd = bfd_table(status, style);
+            return peer_table(status, style) + (bfd.empty() ? "" : '\n' + bfd);
+        }
         case View::Routers: return router_table(status, style);
         case View::Servers: return server_table(status, style);
         case View::Checks: return check_table(status, style);

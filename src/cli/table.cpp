@@ -207,6 +207,19 @@ std::string near_end(const json::object& peer) {
     return local.empty() ? local : "from " + local;
 }
 
+std::string bfd_remarks(const json::object& bfd) {
+    const bool up = string(bfd, "state") == "Up";
+    const auto diagnostic = string(bfd, "diagnostic");
+    const auto socket = string(bfd, "socket_error");
+    const auto remote = string(bfd, "remote_state");
+    const auto failure = string(bfd, "last_failure");
+    return joined({string(bfd, "hops") == "multihop" ? "multihop" : "",
+                   is_true(bfd, "held_down") ? "held down: the decision loop does not answer" : "",
+                   socket.empty() ? "" : "socket: " + socket, up || diagnostic == "No Diagnostic" ? "" : diagnostic,
+                   !up && remote == "AdminDown" ? "the peer is AdminDown" : "",
+                   failure.empty() ? "" : "failed: " + failure + " (" + age_of(bfd, "last_failure_age") + " ago)"});
+}
+
 /// Newest last: "+" success, "-" failure, "?" could not run.
 std::string history(const json::object& check) {
     constexpr std::size_t shown = 10;
@@ -311,6 +324,27 @@ std::string peer_table(const json::object& status, const Style& style) {
     return table.render(style);
 }
 
+std::string bfd_table(const json::object& status, const Style& style) {
+    Table table{{"BFD", "STATE", "FOR", "SEND", "RECEIVE", "DETECT", "REMARKS"}};
+    for_each(list(status, "peers"), [&](const json::object& peer) {
+        const auto* const bfd = member(peer, "bfd");
+        if (bfd == nullptr) return;
+        const auto interval = [&](std::string_view name) {
+            const auto value = number(*bfd, name).value_or(0);
+            return value > 0 ? age(value / 1000) : std::string{nothing};
+        };
+        const auto state = text(*bfd, "state");
+        table.add({{text(peer, "name")},
+                   {state, state == "Up" ? Tone::Good : Tone::Bad},
+                   {age_of(*bfd, "since")},
+                   {interval("transmit_interval_ms")},
+                   {interval("receive_interval_ms")},
+                   {interval("detection_time_ms")},
+                   {bfd_remarks(*bfd)}});
+    });
+    return table.render(style);
+}
+
 std::string router_table(const json::object& status, const Style& style) {
     Table table{{"VIRTUAL ROUTER", "INTERFACE", "VRID", "FAMILY", "STATE", "PRIO", "REASON"}};
     for_each(list(status, "virtual_routers"), [&](const json::object& router) {
@@ -381,8 +415,8 @@ std::string overview(const json::object& status, const Style& style) {
     if (is_true(status, "drained")) out += coloured(", drained", Tone::Doubtful, style);
     if (is_true(status, "stopping")) out += coloured(", stopping", Tone::Doubtful, style);
     out += '\n';
-    for (const auto& table : {vip_table(status, style), peer_table(status, style), router_table(status, style),
-                              server_table(status, style), check_table(status, style)}) {
+    for (const auto& table : {vip_table(status, style), peer_table(status, style), bfd_table(status, style),
+                              router_table(status, style), server_table(status, style), check_table(status, style)}) {
         if (!table.empty()) out += '\n' + table;
     }
     return out;

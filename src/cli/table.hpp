@@ -42,6 +42,7 @@ private:
 
 // Each takes the whole status object.
 [[nodiscard]] std::string vip_table(const boost::json::object& status, const Style& style);
+[[nodiscard]] std::string bfd_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string peer_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string router_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string server_table(const boost::json::object& status, const Style& style);

@@ -86,7 +86,8 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("add_path", &Peer::add_path_receive, Effect::Reset)
         .field("role", &Peer::role, Effect::Reset)
         .field("strict_role", &Peer::strict_role, Effect::Reset)
-        .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime);
+        .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime)
+        .field("bfd", &Peer::bfd, Effect::NextTime);  // Its session is another one, and hears of it at once.
     return comparison;
 }
 

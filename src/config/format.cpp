@@ -157,6 +157,14 @@ std::string word_of(BgpRole role) {
     return "?";
 }
 
+std::string bfd_table(const PeerBfd& bfd) {
+    InlineTable table;
+    table.key("interval", bfd.interval).key("receive_interval", bfd.receive_interval);
+    table.key("multiplier", bfd.multiplier).key("passive", bfd.passive).key("multihop", bfd.multihop);
+    if (bfd.multihop) table.key("min_ttl", bfd.min_ttl);
+    return table.text();
+}
+
 void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     out.header("[[bgp.peer]]");
     out.key("name", peer.name);
@@ -190,6 +198,7 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (peer.strict_role) out.key("strict_role", peer.strict_role);
     if (peer.capability_fallback) out.key("capability_fallback", peer.capability_fallback);
     if (!peer.device.empty()) out.key("device", peer.device);
+    if (peer.bfd) out.raw("bfd", bfd_table(*peer.bfd));
 }
 
 void write_bgp(Output& out, const Bgp& bgp) {

@@ -22,7 +22,7 @@ inline constexpr LaterWord later_words[] = {
     {"bgp", "graceful_restart", ""},
     {"bgp.peer", "add_path", "both"},
     {"bgp.peer", "add_path", "send"},
-    {"bgp.peer", "bfd", ""},
+    {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
     {"bgp.peer", "interface", ""},
     {"bgp.peer", "max_prefix", ""},

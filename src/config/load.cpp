@@ -164,7 +164,7 @@ void read_families(Section& section, Peer& peer) {
 
 void read_hold_time(Section& section, Peer& peer) {
     // Without BFD the hold time is what finds a dead node, so it is short where the peer is connected.
-    peer.hold_time = peer.multihop == 1 ? seconds{9} : seconds{30};
+    peer.hold_time = peer.multihop == 1 && !peer.bfd ? seconds{9} : seconds{30};
     section.read("hold_time", peer.hold_time, Duration::zero(), seconds{65535});
     if (peer.hold_time % seconds{1} != Duration::zero() ||
         (peer.hold_time > Duration::zero() && peer.hold_time < seconds{3})) {
@@ -220,6 +220,29 @@ void read_device(Section& section, Peer& peer) {
     }
 }
 
+void read_bfd(Section& peer_section, Peer& peer) {
+    const Value* table = peer_section.table("bfd");
+    if (table == nullptr) return;
+    Section section{*table, "bgp.peer.bfd", peer_section.errors()};
+    PeerBfd& bfd = peer.bfd.emplace();
+    // RFC 7419 §3 names 10 ms as the fastest common interval; the slowest is a matter of taste.
+    constexpr auto fastest = milliseconds{10};
+    constexpr auto slowest = seconds{60};
+    section.read("interval", bfd.interval, fastest, slowest);
+    bfd.receive_interval = bfd.interval;
+    section.read("receive_interval", bfd.receive_interval, fastest, slowest);
+    section.integer("multiplier", bfd.multiplier, 1, 255);
+    section.read("passive", bfd.passive);
+    bfd.multihop = peer.multihop > 1;
+    section.read("multihop", bfd.multihop);
+    // RFC 5881 §5; what is on the way to another network, only the operator knows.
+    bfd.min_ttl = bfd.multihop ? 1 : 255;
+    section.integer("min_ttl", bfd.min_ttl, 1, 255);
+    if (!bfd.multihop && bfd.min_ttl != 255) {
+        section.error(section.place("min_ttl"), "over a single hop every packet arrives with 255 (RFC 5881)");
+    }
+}
+
 Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     Peer peer;
     Section section{table, "bgp.peer", errors};
@@ -237,6 +260,7 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     if (peer.ttl_security && section.find("multihop") != nullptr) {
         section.error(section.place("multihop"), "\"multihop\" and \"ttl_security\" exclude one another");
     }
+    read_bfd(section, peer);
     read_hold_time(section, peer);
     section.read("connect_retry", peer.connect_retry, milliseconds{100}, hours{1});
     section.read("idle_hold", peer.idle_hold, Duration::zero(), hours{1});
@@ -247,6 +271,9 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     section.read("delay_open", peer.delay_open, Duration::zero(), std::chrono::minutes{4});
     read_capabilities(section, own, peer);
     read_device(section, peer);
+    if (peer.bfd && !peer.device.empty()) {
+        section.error(section.place("bfd"), "\"bfd\" beside \"device\" is not available yet in this version");
+    }
     read_password(section, host, peer);
     return peer;
 }

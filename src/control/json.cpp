@@ -118,6 +118,32 @@ std::string_view word(vrrp::DiscardReason reason) {
     return "unknown";
 }
 
+std::string_view word(bfd::Hops hops) {
+    switch (hops) {
+        case bfd::Hops::Single: return "single_hop";
+        case bfd::Hops::Multiple: return "multihop";
+    }
+    return "unknown";
+}
+
+std::string_view word(bfd::DiscardReason reason) {
+    switch (reason) {
+        case bfd::DiscardReason::Truncated: return "truncated";
+        case bfd::DiscardReason::VersionMismatch: return "version_mismatch";
+        case bfd::DiscardReason::LengthTooSmall: return "length_too_small";
+        case bfd::DiscardReason::LengthExceedsPayload: return "length_exceeds_payload";
+        case bfd::DiscardReason::ZeroDetectMult: return "zero_detect_mult";
+        case bfd::DiscardReason::Multipoint: return "multipoint";
+        case bfd::DiscardReason::ZeroMyDiscriminator: return "zero_my_discriminator";
+        case bfd::DiscardReason::ZeroYourDiscriminator: return "zero_your_discriminator";
+        case bfd::DiscardReason::BadAuthenticationSection: return "bad_authentication_section";
+        case bfd::DiscardReason::UnknownYourDiscriminator: return "unknown_your_discriminator";
+        case bfd::DiscardReason::AuthenticationMismatch: return "authentication_mismatch";
+        case bfd::DiscardReason::TtlTooLow: return "ttl_too_low";
+    }
+    return "unknown";
+}
+
 json::object verdict(const vip::Verdict& verdict) {
     json::object object;
     const auto* const ineligible = std::get_if<vip::Ineligible>(&verdict);
@@ -163,6 +189,47 @@ json::value to_value(const std::optional<bgp::Said>& said, TimePoint now) {
     return object;
 }
 
+json::object to_object(const bfd::Counters& counters) {
+    json::object object;
+    object["packets_sent"] = counters.packets_sent;
+    object["packets_received"] = counters.packets_received;
+    object["times_up"] = counters.times_up;
+    object["times_failed"] = counters.times_failed;
+    object["late_wakeups"] = counters.late_wakeups;
+    json::object discarded;
+    for (std::size_t i = 0; i < counters.discarded.size(); ++i) {
+        discarded[word(static_cast<bfd::DiscardReason>(i))] = counters.discarded[i];
+    }
+    object["discarded"] = std::move(discarded);
+    return object;
+}
+
+json::object to_object(const daemon::PeerStatus::Bfd& bfd, TimePoint now) {
+    const auto& core = bfd.core;
+    const auto of_core = [&](auto member) { return core ? json::value(member(core->status)) : json::value{}; };
+    json::object object;
+    object["state"] = of_core([](const auto& status) { return text(bfd::describe(status.state)); });
+    object["since"] = of_core([&](const auto& status) { return seconds(now - status.since); });
+    object["diagnostic"] = of_core([](const auto& status) { return text(bfd::describe(status.diagnostic)); });
+    object["held_down"] = of_core([](const auto& status) { return status.held_down; });
+    object["hops"] = core ? text(word(core->hops)) : json::value{};
+    object["local"] = core ? text_of(core->local) : json::value{};
+    object["socket_error"] = core ? text_of(core->socket_error) : json::value{};
+    object["remote_state"] = of_core([](const auto& status) { return text(bfd::describe(status.remote_state)); });
+    object["remote_diagnostic"] =
+        of_core([](const auto& status) { return text(bfd::describe(status.remote_diagnostic)); });
+    object["transmit_interval_ms"] = of_core([](const auto& status) { return milliseconds(status.transmit_interval); });
+    object["receive_interval_ms"] = of_core([](const auto& status) { return milliseconds(status.receive_interval); });
+    object["detection_time_ms"] = of_core([](const auto& status) { return milliseconds(status.detection_time); });
+    object["polling"] = of_core([](const auto& status) { return status.polling; });
+    object["last_failure"] = of_core([](const auto& status) { return text_of(status.last_failure); });
+    object["last_failure_age"] = of_core([&](const auto& status) {
+        return status.last_failure ? seconds(now - status.last_failure_at) : json::value{};
+    });
+    object["counters"] = of_core([](const auto& status) { return to_object(status.counters); });
+    return object;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
@@ -201,6 +268,7 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["last_sent"] = to_value(status.last_sent, now);
     object["last_received"] = to_value(status.last_received, now);
     object["counters"] = to_object(status.counters);
+    object["bfd"] = peer.bfd ? json::value(to_object(*peer.bfd, now)) : json::value{};
     return object;
 }
 

@@ -23,6 +23,11 @@
 ///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
 ///       routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
 ///       counters {messages_in, messages_out, updates_in, updates_out, sessions, connections_refused}
+///       bfd              null where it is not configured; its members are when the heartbeat did not answer in time
+///         state "Up", since, diagnostic, held_down, hops "single_hop" | "multihop", local, socket_error
+///         remote_state, remote_diagnostic, transmit_interval_ms, receive_interval_ms, detection_time_ms, polling
+///         last_failure, last_failure_age
+///         counters {packets_sent, packets_received, times_up, times_failed, late_wakeups, discarded {REASON: n}}
 ///     virtual_routers[]
 ///       name, interface, vrid, family, version, state "Active", reason, serving, verdict
 ///       priority, source, active_router, counters {...}       null when the heartbeat did not answer in time

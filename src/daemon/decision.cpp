@@ -148,6 +148,18 @@ void Decision::read(const RoutersStopped& /*mail*/, Turn& turn) {
     }
 }
 
+void Decision::read(const BfdStateChanged& mail, Turn& turn) {
+    // A late letter says nothing of a peer that is to have no BFD any longer.
+    const auto configured = std::ranges::find(bfd_.sessions, mail.peer, &BfdSetup::peer);
+    if (configured == bfd_.sessions.end() || mail.change.from == bfd::SessionState::AdminDown) return;
+    const auto diagnostic = bfd::describe(mail.change.diagnostic);
+    turn.rest.emplace_back(Notice{NoticeKind::PeerBfdChanged, subject(mail.peer),
+                                  std::string{bfd::describe(mail.change.from)} + " -> " +
+                                      std::string{bfd::describe(mail.change.to)} + ": " + diagnostic});
+    if (bfd::is_failure(mail.change)) feed_peer(mail.peer, bgp::BfdDown{diagnostic}, turn);
+    if (mail.change.to == bfd::SessionState::Up) feed_peer(mail.peer, bgp::BfdUp{}, turn);
+}
+
 void Decision::read(const VipAddressesApplied& mail, Turn& turn) {
     feed(mail.vip, vip::AddressesApplied{mail.generation, mail.error}, turn);
 }
@@ -170,6 +182,10 @@ void Decision::read(const ChecksSnapshot& mail, Turn& turn) {
     if (!pending_status_) return;
     pending_status_->checks = mail;
     if (pending_status_->routers) answer_status(turn);
+}
+
+void Decision::read(const BfdSnapshot& mail, Turn& /*turn*/) {
+    if (pending_status_) pending_status_->bfd = mail;
 }
 
 void Decision::read(const RoutersSnapshot& mail, Turn& turn) {
@@ -210,6 +226,7 @@ void Decision::start(const config::Config& config, Turn& turn) {
     adopt(adoptable(config), turn);
     coordinate(vip::PoliciesChanged{policies(config)}, turn);
     configure_peers(turn);
+    configure_bfd(bfd_sessions(config), turn);
     configure_vips(turn);
     configure_routers(turn);
     checks_ = effective_checks(config);
@@ -229,6 +246,7 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     release_vips(turn);
     coordinate(vip::PoliciesChanged{policies(*config_)}, turn);
     configure_peers(turn);
+    configure_bfd(bfd_sessions(*config_), turn);
     configure_vips(turn);
     configure_routers(turn);
     if (auto checks = effective_checks(*config_); checks != checks_) {
@@ -278,6 +296,13 @@ void Decision::configure_peers(Turn& turn) {
         feed_peer(name, bgp::Start{}, turn);
         if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
     }
+}
+
+void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
+    if (wanted == bfd_) return;
+    bfd_ = std::move(wanted);
+    turn.rest.emplace_back(HeartbeatMail{bfd_});
+    lease_renewal_.reset();  // Those that are new over there need one at once.
 }
 
 /// VIPs that are no longer there, or are something else now.
@@ -563,12 +588,19 @@ vrrp::Lease Decision::lease_for(const config::VirtualRouter& router, TimePoint n
 }
 
 void Decision::renew_leases(Turn& turn) {
-    if (!config_ || stage_ != Stage::Running || router_setups_.empty()) {
+    const bool for_routers = config_ && stage_ == Stage::Running && !router_setups_.empty();
+    // While we leave, routers are to hear it from BGP.
+    const bool for_bfd = config_ && stage_ != Stage::Stopped && !bfd_.sessions.empty();
+    if (!for_routers && !for_bfd) {
         lease_renewal_.reset();
         return;
     }
     const bool due = !lease_renewal_ || *lease_renewal_ <= turn.now;
     if (due) lease_renewal_ = turn.now + config_->node.stall_timeout / 3;
+    if (due && for_bfd) {
+        turn.rest.emplace_back(HeartbeatMail{BfdLease{turn.now + config_->node.stall_timeout}});
+    }
+    if (!for_routers) return;
     for (const auto& router : config_->virtual_routers) {
         const auto known = routers_.find(router.name);
         if (known == routers_.end() || (!due && !turn.routers.contains(router.name))) continue;
@@ -613,6 +645,7 @@ void Decision::proceed_with_stop(Turn& turn) {
         ++it;
         feed_peer(name, bgp::Stop{bgp::CeaseSubcode::AdministrativeShutdown, "anyvip stops"}, turn);
     }
+    configure_bfd({}, turn);  // After the Cease: to a router this is no failure, and would not end the session.
     turn.rest.emplace_back(Notice{NoticeKind::Stopped, "node", how});
     turn.rest.emplace_back(StopFinished{left});
 }
@@ -662,6 +695,7 @@ void Decision::on(const StatusRequested& event, Turn& turn) {
     }
     pending_status_ = PendingStatus{.clients = {event.client},
                                     .checks = std::nullopt,
+                                    .bfd = std::nullopt,
                                     .routers = std::nullopt,
                                     .deadline = turn.now + status_timeout};
     turn.rest.emplace_back(HeartbeatMail{SnapshotRequested{}});
@@ -672,6 +706,16 @@ void Decision::answer_status(Turn& turn) {
     const auto answer = status(turn.now);
     for (const auto& client : pending_status_->clients) turn.rest.emplace_back(ReplyStatus{client, answer});
     pending_status_.reset();
+}
+
+std::optional<PeerStatus::Bfd> Decision::bfd_status(const PeerName& peer) const {
+    if (std::ranges::find(bfd_.sessions, peer, &BfdSetup::peer) == bfd_.sessions.end()) return std::nullopt;
+    PeerStatus::Bfd status;
+    if (!pending_status_ || !pending_status_->bfd) return status;
+    const auto& sessions = pending_status_->bfd->sessions;
+    const auto session = std::ranges::find(sessions, peer, &BfdSessionSnapshot::peer);
+    if (session != sessions.end()) status.core = *session;
+    return status;
 }
 
 Status Decision::status(TimePoint now) const {
@@ -692,7 +736,7 @@ Status Decision::status(TimePoint now) const {
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();
-        status.peers.push_back({name, config.address, config.peer_as, peer.core.status()});
+        status.peers.push_back({name, config.address, config.peer_as, peer.core.status(), bfd_status(name)});
     }
     for (const auto& router : config_->virtual_routers) {
         RouterStatus to;

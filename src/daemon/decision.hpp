@@ -102,12 +102,13 @@ enum class NoticeKind : std::uint8_t {
     VipStateChanged,
     PeerStateChanged,
     PeerConnectionRefused,
+    PeerBfdChanged,
     RouterStateChanged,
     CheckChanged,
     ConfigWarning,
     SpeakerRefused,  ///< an address that cannot be listened on, a key that cannot be set
     SpeakerRecovered,
-    SocketFailed,  ///< of a virtual router
+    SocketFailed,  ///< of a virtual router or of BFD
     LogLost,
     KernelRefused,
     Repaired,
@@ -192,11 +193,13 @@ private:
     void read(const RouterStateChanged& mail, Turn& turn);
     void read(const RouterServing& mail, Turn& turn);
     void read(const RoutersStopped&, Turn& turn);
+    void read(const BfdStateChanged& mail, Turn& turn);
     void read(const VipAddressesApplied& mail, Turn& turn);
     void read(const ServicesApplied& mail, Turn& turn);
     void read(const Adopted& mail, Turn& turn);
     void read(const Repaired& mail, Turn& turn);
     void read(const ChecksSnapshot& mail, Turn& turn);
+    void read(const BfdSnapshot& mail, Turn& turn);
     void read(const RoutersSnapshot& mail, Turn& turn);
 
     // Configuration.
@@ -205,6 +208,7 @@ private:
     void start(const config::Config& config, Turn& turn);
     void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
     void configure_peers(Turn& turn);
+    void configure_bfd(ConfigureBfd wanted, Turn& turn);
     void release_vips(Turn& turn);
     void configure_vips(Turn& turn);
     void configure_routers(Turn& turn);
@@ -240,6 +244,7 @@ private:
     [[nodiscard]] std::string unfinished() const;
     void answer_status(Turn& turn);
     [[nodiscard]] Status status(TimePoint now) const;
+    [[nodiscard]] std::optional<PeerStatus::Bfd> bfd_status(const PeerName& peer) const;
     [[nodiscard]] bool exists(const vip::DrainTarget& target) const;
 
     Random random_;
@@ -250,6 +255,7 @@ private:
     std::map<PeerName, Peer> peers_;
     std::map<RouterName, Router> routers_;
     std::optional<ConfigureSpeaker> speaker_;
+    ConfigureBfd bfd_;
     std::vector<RouterSetup> router_setups_;
     std::vector<config::Check> checks_;
     /// The newest Adopt, and what the kernel loop said to it.
@@ -270,6 +276,7 @@ private:
     struct PendingStatus {
         std::vector<ClientId> clients;
         std::optional<ChecksSnapshot> checks;
+        std::optional<BfdSnapshot> bfd;
         std::optional<RoutersSnapshot> routers;
         TimePoint deadline;
     };

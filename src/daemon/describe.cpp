@@ -52,6 +52,12 @@ std::string describe(const RouterAddressesApplied& mail) {
 std::string describe(const InterfaceChanged& mail) {
     return "InterfaceChanged " + (mail.link ? kernel::describe(*mail.link) : mail.name.value() + " is gone");
 }
+std::string describe(const ConfigureBfd& mail) {
+    return "ConfigureBfd count=" + std::to_string(mail.sessions.size());
+}
+std::string describe(const BfdLease& mail) {
+    return "BFD " + bfd::describe(bfd::Lease{mail.expires_at});
+}
 std::string describe(const StopRouters& /*mail*/) {
     return "StopRouters";
 }
@@ -80,6 +86,9 @@ std::string describe(const RouterServing& mail) {
 std::string describe(const RoutersStopped& /*mail*/) {
     return "RoutersStopped";
 }
+std::string describe(const BfdStateChanged& mail) {
+    return "BFD peer=" + mail.peer.value() + ' ' + bfd::describe(mail.change);
+}
 std::string describe(const VipAddressesApplied& mail) {
     return answer("AddressesApplied", "vip=" + mail.vip.value(), mail.generation, mail.error);
 }
@@ -95,6 +104,9 @@ std::string describe(const Repaired& mail) {
 std::string describe(const ChecksSnapshot& mail) {
     return "ChecksSnapshot count=" + std::to_string(mail.checks.size());
 }
+std::string describe(const BfdSnapshot& mail) {
+    return "BfdSnapshot count=" + std::to_string(mail.sessions.size());
+}
 std::string describe(const RoutersSnapshot& mail) {
     return "RoutersSnapshot count=" + std::to_string(mail.routers.size());
 }
@@ -107,6 +119,7 @@ std::string describe(NoticeKind kind) {
         case NoticeKind::VerdictChanged: return "verdict";
         case NoticeKind::VipStateChanged: return "vip state";
         case NoticeKind::PeerStateChanged: return "peer state";
+        case NoticeKind::PeerBfdChanged: return "bfd";
         case NoticeKind::PeerConnectionRefused: return "peer connection refused";
         case NoticeKind::RouterStateChanged: return "virtual router state";
         case NoticeKind::CheckChanged: return "check";

@@ -35,7 +35,7 @@ Heartbeat::Actions Heartbeat::handle(const Event& event, TimePoint now) {
 }
 
 std::optional<TimePoint> Heartbeat::deadline() const {
-    std::optional<TimePoint> next;
+    std::optional<TimePoint> next = bfd_.deadline();
     for (const auto& [name, router] : routers_) {
         next = earliest(next, router.core.deadline());
         next = earliest(next, router.retry_at);
@@ -73,7 +73,9 @@ void Heartbeat::on(const SocketOpened& event, TimePoint now, Actions& out) {
     follow_interface(router, now, out);  // It may have gone down in the meantime.
 }
 
+/// RFC 5880 asks for less time than VRRP does: what is due there goes first.
 void Heartbeat::on(const HeartbeatTimerExpired& /*event*/, TimePoint now, Actions& out) {
+    feed_bfd(bfd::TimerExpired{}, now, out);
     for (auto& [name, router] : routers_) {
         const auto deadline = router.core.deadline();
         if (deadline && *deadline <= now) feed(router, vrrp::TimerExpired{}, now, out);
@@ -159,6 +161,7 @@ void Heartbeat::read(const InterfaceChanged& mail, TimePoint now, Actions& out) 
     for (auto& [name, router] : routers_) {
         if (router.setup.interface == mail.name) follow_interface(router, now, out);
     }
+    feed_bfd(mail, now, out);
 }
 
 void Heartbeat::read(const StopRouters& /*mail*/, TimePoint now, Actions& out) {
@@ -170,7 +173,8 @@ void Heartbeat::read(const StopRouters& /*mail*/, TimePoint now, Actions& out) {
     routers_.clear();
 }
 
-void Heartbeat::read(const SnapshotRequested& /*mail*/, TimePoint /*now*/, Actions& out) {
+void Heartbeat::read(const SnapshotRequested& mail, TimePoint now, Actions& out) {
+    feed_bfd(mail, now, out);
     RoutersSnapshot snapshot;
     for (const auto& [name, router] : routers_) {
         snapshot.routers.push_back({.name = name,
@@ -301,6 +305,12 @@ void Heartbeat::tell_serving(Router& router, Actions& out) {
     if (serving == router.serving) return;
     router.serving = std::move(serving);
     out.emplace_back(DecisionMail{RouterServing{router.setup.name, router.serving}});
+}
+
+void Heartbeat::feed_bfd(const BfdSessions::Event& event, TimePoint now, Actions& out) {
+    for (auto& action : bfd_.handle(event, now)) {
+        std::visit([&](auto& a) { out.emplace_back(std::move(a)); }, action);
+    }
 }
 
 void Heartbeat::finish_leaving(Actions& out) {

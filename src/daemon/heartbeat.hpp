@@ -11,13 +11,15 @@
 #include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
 #include "anyvip/net/interface.hpp"
+#include "anyvip/random.hpp"
 #include "anyvip/time.hpp"
+#include "daemon/bfd_sessions.hpp"
 #include "daemon/mail.hpp"
 #include "vrrp/advertisement.hpp"
 #include "vrrp/virtual_router.hpp"
 
 /// The heartbeat loop without its I/O: one vrrp::VirtualRouter per virtual router, the packets they send and
-/// receive, the sockets and interfaces they need.
+/// receive, the sockets and interfaces they need; and beside them the BFD sessions (daemon/bfd_sessions.hpp).
 ///
 /// Who calls what. The loop's driver feeds mail of the decision loop (which routers there are, leases, the order to
 /// stop), mail of the kernel loop (interfaces, answers to SetAddresses) and what comes through the sockets; it
@@ -81,10 +83,15 @@ struct SendFrame {  ///< gratuitous ARP or an unsolicited Neighbor Advertisement
 
 class Heartbeat {
 public:
-    using Event = std::variant<HeartbeatMail, PacketReceived, SocketOpened, HeartbeatTimerExpired>;
-    using Action = std::variant<OpenSocket, CloseSocket, SendPacket, SendFrame, DecisionMail, KernelMail>;
+    using Event = std::variant<HeartbeatMail, PacketReceived, SocketOpened, BfdPacketReceived, BfdListenerOpened,
+                               BfdSenderOpened, BfdSendFailed, HeartbeatTimerExpired>;
+    using Action = std::variant<OpenSocket, CloseSocket, SendPacket, SendFrame, OpenBfdListener, CloseBfdListener,
+                                OpenBfdSender, CloseBfdSender, SendBfdPacket, DecisionMail, KernelMail>;
     using Actions = std::vector<Action>;
     using TimerExpired = HeartbeatTimerExpired;
+
+    /// Of the discriminators and the jitter of BFD.
+    explicit Heartbeat(Random random = Random{0}) : bfd_{random} {}
 
     [[nodiscard]] Actions handle(const Event& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
@@ -115,11 +122,17 @@ private:
     void on(const HeartbeatMail& mail, TimePoint now, Actions& out);
     void on(const PacketReceived& event, TimePoint now, Actions& out);
     void on(const SocketOpened& event, TimePoint now, Actions& out);
+    void on(const BfdPacketReceived& event, TimePoint now, Actions& out) { feed_bfd(event, now, out); }
+    void on(const BfdListenerOpened& event, TimePoint now, Actions& out) { feed_bfd(event, now, out); }
+    void on(const BfdSenderOpened& event, TimePoint now, Actions& out) { feed_bfd(event, now, out); }
+    void on(const BfdSendFailed& event, TimePoint now, Actions& out) { feed_bfd(event, now, out); }
     void on(const HeartbeatTimerExpired&, TimePoint now, Actions& out);
     void read(const ConfigureRouters& mail, TimePoint now, Actions& out);
     void read(const RouterLease& mail, TimePoint now, Actions& out);
     void read(const RouterAddressesApplied& mail, TimePoint now, Actions& out);
     void read(const InterfaceChanged& mail, TimePoint now, Actions& out);
+    void read(const ConfigureBfd& mail, TimePoint now, Actions& out) { feed_bfd(mail, now, out); }
+    void read(const BfdLease& mail, TimePoint now, Actions& out) { feed_bfd(mail, now, out); }
     void read(const StopRouters&, TimePoint now, Actions& out);
     void read(const SnapshotRequested&, TimePoint now, Actions& out);
 
@@ -136,7 +149,9 @@ private:
     [[nodiscard]] static std::set<net::IpAddress> wanted_addresses(const Router& router);
     void tell_serving(Router& router, Actions& out);
     void finish_leaving(Actions& out);
+    void feed_bfd(const BfdSessions::Event& event, TimePoint now, Actions& out);
 
+    BfdSessions bfd_;
     Routers routers_;
     Routers leaving_;  ///< no longer configured; kept until the kernel has let their addresses go
     std::map<net::InterfaceName, InterfaceChanged> interfaces_;

@@ -16,12 +16,14 @@
 #include "anyvip/names.hpp"
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
+#include "bgp/bfd/encapsulation.hpp"
+#include "bgp/bfd/session.hpp"
 #include "vrrp/virtual_router.hpp"
 
 /// What the four loops say to each other. They share no state: a letter is a value, and one loop's letters
 /// to another arrive whole and in order, late or not at all soon.
 ///
-///                  leases, virtual routers                checks
+///            leases, virtual routers, BFD sessions        checks
 ///     heartbeat  <-------------------------  decision  ------------>  checks
 ///         |      ------------------------->     |      <------------    |
 ///         |         states of routers           |         health        |
@@ -119,18 +121,42 @@ struct InterfaceChanged {
     friend bool operator==(const InterfaceChanged&, const InterfaceChanged&) = default;
 };
 
+/// A BFD session and all that its packets need.
+struct BfdSetup {
+    PeerName peer;
+    net::IpAddress remote;
+    std::optional<net::IpAddress> source;         ///< none: the kernel's choice
+    std::optional<net::InterfaceName> interface;  ///< of a link-local neighbour
+    bfd::Hops hops = bfd::Hops::Single;
+    bfd::Config config;
+    friend bool operator==(const BfdSetup&, const BfdSetup&) = default;
+};
+
+/// All of them; one that keeps its peer and addresses keeps its state.
+struct ConfigureBfd {
+    std::vector<BfdSetup> sessions;
+    std::set<net::IpAddress> vips;  ///< no packet comes from one (product rule 11)
+    friend bool operator==(const ConfigureBfd&, const ConfigureBfd&) = default;
+};
+
+/// For all BFD sessions together, and like RouterLease: while it is over they are Down.
+struct BfdLease {
+    TimePoint expires_at;
+    friend bool operator==(const BfdLease&, const BfdLease&) = default;
+};
+
 /// Leave everything, in order; answered by RoutersStopped.
 struct StopRouters {
     friend bool operator==(const StopRouters&, const StopRouters&) = default;
 };
 
-/// Answered by a snapshot.
+/// Answered by a snapshot; by the heartbeat with RoutersSnapshot, and before it BfdSnapshot if there are sessions.
 struct SnapshotRequested {
     friend bool operator==(const SnapshotRequested&, const SnapshotRequested&) = default;
 };
 
-using HeartbeatMail = std::variant<ConfigureRouters, RouterLease, RouterAddressesApplied, InterfaceChanged, StopRouters,
-                                   SnapshotRequested>;
+using HeartbeatMail = std::variant<ConfigureRouters, RouterLease, RouterAddressesApplied, InterfaceChanged,
+                                   ConfigureBfd, BfdLease, StopRouters, SnapshotRequested>;
 
 // ---- to the checks loop
 
@@ -170,6 +196,12 @@ struct RoutersStopped {
     friend bool operator==(const RoutersStopped&, const RoutersStopped&) = default;
 };
 
+struct BfdStateChanged {
+    PeerName peer;
+    bfd::StateChanged change;
+    friend bool operator==(const BfdStateChanged&, const BfdStateChanged&) = default;
+};
+
 struct VipAddressesApplied {
     VipName vip;
     Generation generation = 0;
@@ -207,6 +239,19 @@ struct ChecksSnapshot {
     friend bool operator==(const ChecksSnapshot&, const ChecksSnapshot&) = default;
 };
 
+struct BfdSessionSnapshot {
+    PeerName peer;
+    bfd::Hops hops = bfd::Hops::Single;
+    std::optional<net::IpAddress> local;  ///< none: there is no socket
+    std::optional<std::string> socket_error;
+    bfd::Status status;
+    friend bool operator==(const BfdSessionSnapshot&, const BfdSessionSnapshot&) = default;
+};
+struct BfdSnapshot {
+    std::vector<BfdSessionSnapshot> sessions;
+    friend bool operator==(const BfdSnapshot&, const BfdSnapshot&) = default;
+};
+
 struct RouterSnapshot {
     RouterName name;
     vrrp::State state;
@@ -220,8 +265,9 @@ struct RoutersSnapshot {
     friend bool operator==(const RoutersSnapshot&, const RoutersSnapshot&) = default;
 };
 
-using DecisionMail = std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, VipAddressesApplied,
-                                  ServicesApplied, Adopted, Repaired, ChecksSnapshot, RoutersSnapshot>;
+using DecisionMail =
+    std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, BfdStateChanged, VipAddressesApplied,
+                 ServicesApplied, Adopted, Repaired, ChecksSnapshot, BfdSnapshot, RoutersSnapshot>;
 
 [[nodiscard]] std::string describe(const AddressOwner& owner);
 [[nodiscard]] std::string describe(const SetAddresses& mail);
@@ -231,6 +277,8 @@ using DecisionMail = std::variant<HealthChanged, RouterStateChanged, RouterServi
 [[nodiscard]] std::string describe(const RouterLease& mail);
 [[nodiscard]] std::string describe(const RouterAddressesApplied& mail);
 [[nodiscard]] std::string describe(const InterfaceChanged& mail);
+[[nodiscard]] std::string describe(const ConfigureBfd& mail);
+[[nodiscard]] std::string describe(const BfdLease& mail);
 [[nodiscard]] std::string describe(const StopRouters& mail);
 [[nodiscard]] std::string describe(const SnapshotRequested& mail);
 [[nodiscard]] std::string describe(const ConfigureChecks& mail);
@@ -238,11 +286,13 @@ using DecisionMail = std::variant<HealthChanged, RouterStateChanged, RouterServi
 [[nodiscard]] std::string describe(const RouterStateChanged& mail);
 [[nodiscard]] std::string describe(const RouterServing& mail);
 [[nodiscard]] std::string describe(const RoutersStopped& mail);
+[[nodiscard]] std::string describe(const BfdStateChanged& mail);
 [[nodiscard]] std::string describe(const VipAddressesApplied& mail);
 [[nodiscard]] std::string describe(const ServicesApplied& mail);
 [[nodiscard]] std::string describe(const Adopted& mail);
 [[nodiscard]] std::string describe(const Repaired& mail);
 [[nodiscard]] std::string describe(const ChecksSnapshot& mail);
+[[nodiscard]] std::string describe(const BfdSnapshot& mail);
 [[nodiscard]] std::string describe(const RoutersSnapshot& mail);
 
 }  // namespace anyvip::daemon

@@ -13,6 +13,7 @@
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
 #include "bgp/peer.hpp"
+#include "daemon/mail.hpp"
 #include "vrrp/virtual_router.hpp"
 
 /// What `anyvip status` shows: the verdicts and states that the tests compare, at one instant. Values of the
@@ -32,6 +33,11 @@ struct PeerStatus {
     net::IpAddress address;
     bgp::PeerAs peer_as;  ///< as configured; what the peer says of itself stands in what was negotiated
     bgp::Status status;
+    /// `core` is missing when the heartbeat loop did not answer in time.
+    struct Bfd {
+        std::optional<BfdSessionSnapshot> core;
+    };
+    std::optional<Bfd> bfd{};  ///< none: not configured
 };
 
 /// `core` is missing when the heartbeat loop did not answer in time.

@@ -41,12 +41,14 @@ constexpr std::string_view kind<RoutersStopped> = "RoutersStopped";
 template <>
 constexpr std::string_view kind<ChecksSnapshot> = "ChecksSnapshot";
 template <>
+constexpr std::string_view kind<BfdSnapshot> = "BfdSnapshot";
+template <>
 constexpr std::string_view kind<RoutersSnapshot> = "RoutersSnapshot";
 template <class Io, class Empty>
 void fields(Io& /*io*/, Empty& /*event*/) {
-    static_assert(
-        std::is_empty_v<Empty> || std::is_same_v<Empty, ChecksSnapshot> || std::is_same_v<Empty, RoutersSnapshot>,
-        "what has members has fields");
+    static_assert(std::is_empty_v<Empty> || std::is_same_v<Empty, ChecksSnapshot> ||
+                      std::is_same_v<Empty, BfdSnapshot> || std::is_same_v<Empty, RoutersSnapshot>,
+                  "what has members has fields");
 }
 
 template <>
@@ -143,6 +145,86 @@ template <class Io>
 void fields(Io& io, SocketOpened& event) {
     io("virtual_router", event.router);
     io("error", event.error);
+}
+
+template <>
+constexpr std::string_view kind<BfdSetup> = "BfdSetup";
+template <class Io>
+void fields(Io& io, BfdSetup& setup) {
+    io("peer", setup.peer);
+    io("remote", setup.remote);
+    io("source", setup.source);
+    io("interface", setup.interface);
+    io("hops", setup.hops);
+    io("desired_min_tx_interval", setup.config.desired_min_tx_interval);
+    io("required_min_rx_interval", setup.config.required_min_rx_interval);
+    io("detect_mult", setup.config.detect_mult);
+    io("passive", setup.config.passive);
+    io("minimum_ttl", setup.config.minimum_ttl);
+}
+
+template <>
+constexpr std::string_view kind<ConfigureBfd> = "ConfigureBfd";
+template <class Io>
+void fields(Io& io, ConfigureBfd& mail /* a line for each session follows */) {
+    io("vips", mail.vips);
+}
+
+template <>
+constexpr std::string_view kind<BfdLease> = "BfdLease";
+template <class Io>
+void fields(Io& io, BfdLease& mail) {
+    io("expires_at", mail.expires_at);
+}
+
+template <>
+constexpr std::string_view kind<BfdListenerOpened> = "BfdListenerOpened";
+template <class Io>
+void fields(Io& io, BfdListenerOpened& event) {
+    io("family", event.listener.family);
+    io("hops", event.listener.hops);
+    io("error", event.error);
+}
+
+template <>
+constexpr std::string_view kind<BfdSenderOpened> = "BfdSenderOpened";
+template <class Io>
+void fields(Io& io, BfdSenderOpened& event) {
+    io("session", event.session);
+    io("local", event.local);
+    io("interface", event.interface);
+    io("error", event.error);
+}
+
+template <>
+constexpr std::string_view kind<BfdSendFailed> = "BfdSendFailed";
+template <class Io>
+void fields(Io& io, BfdSendFailed& event) {
+    io("session", event.session);
+    io("error", event.error);
+}
+
+template <>
+constexpr std::string_view kind<BfdPacketReceived> = "BfdPacketReceived";
+template <class Io>
+void fields(Io& io, BfdPacketReceived& event) {
+    io("hops", event.hops);
+    io("source", event.metadata.source);
+    io("destination", event.metadata.destination);
+    io("interface", event.metadata.interface);
+    io("ttl", event.metadata.ttl);
+    io("bytes", event.bytes);
+}
+
+template <>
+constexpr std::string_view kind<BfdStateChanged> = "BfdStateChanged";
+template <class Io>
+void fields(Io& io, BfdStateChanged& mail) {
+    io("peer", mail.peer);
+    io("from", mail.change.from);
+    io("to", mail.change.to);
+    io("diagnostic", mail.change.diagnostic);
+    io("remote", mail.change.remote);
 }
 
 template <>
@@ -336,6 +418,12 @@ Lines lines_of(const ConfigureRouters& mail, TimePoint start) {
     return lines;
 }
 
+Lines lines_of(const ConfigureBfd& mail, TimePoint start) {
+    Lines lines{line_of(mail, start)};
+    for (const auto& session : mail.sessions) lines.push_back(line_of(session, start));
+    return lines;
+}
+
 /// Headers are where credentials are: their names stay.
 config::Config without_secrets(config::Config config) {
     const auto conceal = [](health::Probe& probe) {
@@ -417,6 +505,19 @@ Read read_one(const Lines& lines, TimePoint start, ConfigureRouters& mail) {
         } else {
             reader.fail("neither a router nor one's address");
         }
+        if (auto error = reader.error()) return error;
+    }
+    return std::nullopt;
+}
+
+Read read_one(const Lines& lines, TimePoint start, ConfigureBfd& mail) {
+    Reader head{lines.front(), start};
+    fields(head, mail);
+    if (auto error = head.error()) return error;
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+        Reader reader{lines[i], start};
+        if (reader.kind() != kind<BfdSetup>) reader.fail("no session");
+        fields(reader, mail.sessions.emplace_back());
         if (auto error = reader.error()) return error;
     }
     return std::nullopt;
@@ -524,6 +625,7 @@ std::vector<std::string> details(const Decision::Event& event, TimePoint start) 
 std::vector<std::string> details(const Heartbeat::Action& action, TimePoint /*start*/) {
     if (const auto* packet = std::get_if<SendPacket>(&action)) return {write_hex(packet->bytes)};
     if (const auto* frame = std::get_if<SendFrame>(&action)) return {write_hex(frame->bytes)};
+    if (const auto* packet = std::get_if<SendBfdPacket>(&action)) return {write_hex(packet->bytes)};
     return {};
 }
 
@@ -540,6 +642,10 @@ std::expected<Heartbeat::Event, std::string> read_event(const std::vector<std::s
     Found<Event> found;
     (void)(try_mail(std::type_identity<HeartbeatMail>{}, lines, start, found) ||
            try_kind<Event, PacketReceived>(lines, start, found) || try_kind<Event, SocketOpened>(lines, start, found) ||
+           try_kind<Event, BfdPacketReceived>(lines, start, found) ||
+           try_kind<Event, BfdListenerOpened>(lines, start, found) ||
+           try_kind<Event, BfdSenderOpened>(lines, start, found) ||
+           try_kind<Event, BfdSendFailed>(lines, start, found) ||
            try_kind<Event, HeartbeatTimerExpired>(lines, start, found));
     return result_of(lines, std::move(found));
 }

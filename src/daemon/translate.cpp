@@ -157,6 +157,27 @@ bgp::Route route(const config::VipBgp& vip) {
     return to;
 }
 
+ConfigureBfd bfd_sessions(const config::Config& config) {
+    ConfigureBfd to;
+    if (!config.bgp) return to;
+    for (const auto& peer : config.bgp->peers) {
+        if (!peer.bfd) continue;
+        to.sessions.push_back({.peer = peer.name,
+                               .remote = peer.address,
+                               .source = peer.source,
+                               .interface = std::nullopt,
+                               .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
+                               .config = {.desired_min_tx_interval = peer.bfd->interval,
+                                          .required_min_rx_interval = peer.bfd->receive_interval,
+                                          .detect_mult = peer.bfd->multiplier,
+                                          .passive = peer.bfd->passive,
+                                          .minimum_ttl = peer.bfd->min_ttl}});
+    }
+    if (to.sessions.empty()) return to;
+    for (const auto& vip : config.vips) to.vips.insert(vip.address.address());
+    return to;
+}
+
 std::vector<RouterSetup> router_setups(const config::Config& config) {
     std::vector<RouterSetup> to;
     for (const auto& router : config.virtual_routers) {

@@ -23,6 +23,9 @@ namespace anyvip::daemon {
 [[nodiscard]] bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer);
 [[nodiscard]] bgp::Route route(const config::VipBgp& vip);
 
+/// The sessions of all peers that have BFD.
+[[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config);
+
 [[nodiscard]] std::vector<RouterSetup> router_setups(const config::Config& config);
 
 /// What a BGP VIP has on its interface from start to stop (product rule 1).

@@ -76,10 +76,10 @@ std::expected<void, SocketError> set_options(int socket, std::span<const SocketO
 
 // The socket calls take every family's address as a sockaddr; a sockaddr_storage may be read as one.
 const sockaddr* SocketAddress::get() const {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&storage));
+    return reinterpret_cast<const sockaddr*>(&storage);
 }
 sockaddr* SocketAddress::get() {
-    return static_cast<sockaddr*>(static_cast<void*>(&storage));
+    return reinterpret_cast<sockaddr*>(&storage);
 }
 
 SocketAddress to_socket_address(const net::Endpoint& endpoint, net::InterfaceIndex scope) {

@@ -23,7 +23,7 @@ SOURCES = {".cpp", ".hpp"}
 VOCABULARY = (r"anyvip/[a-z0-9_]+\.hpp", r"anyvip/(net|wire)/[a-z0-9_]+\.hpp",
               r"anyvip/(health/probe|ipvs/table|kernel/address_table)\.hpp")
 CORES = ("bgp", "bgp/bfd", "vrrp", "health", "kernel", "ipvs", "vip")
-COMPOSITES = ("heartbeat", "decision", "checks", "kernel", "mail", "status", "translate", "transcript", "field_text",
+COMPOSITES = ("heartbeat", "bfd_sessions", "decision", "checks", "kernel", "mail", "status", "translate", "transcript", "field_text",
               "describe")
 
 
@@ -98,7 +98,7 @@ ESSAYS = {"bgp": ("bgp/peer.hpp", "bgp/fsm.hpp"), "bgp/bfd": ("bgp/bfd/session.h
           "health": ("include/anyvip/health/check.hpp",), "vip": ("include/anyvip/vip/coordinator.hpp",),
           "kernel": ("include/anyvip/kernel/plan.hpp",), "ipvs": ("include/anyvip/ipvs/plan.hpp",),
           "config": ("include/anyvip/config/config.hpp",),
-          "daemon": ("src/daemon/mail.hpp", "src/daemon/heartbeat.hpp", "src/daemon/decision.hpp",
+          "daemon": ("src/daemon/mail.hpp", "src/daemon/heartbeat.hpp", "src/daemon/bfd_sessions.hpp", "src/daemon/decision.hpp",
                      "src/daemon/checks.hpp", "src/daemon/kernel.hpp", "src/daemon/transcript.hpp")}
 ESSAY_LINES = 8
 

@@ -116,6 +116,16 @@ void Network::send(Host from, const daemon::SendPacket& packet) {
     }
 }
 
+// ---- UDP
+
+void Network::send_datagram(Host from, Host to, const std::vector<std::uint8_t>& bytes) {
+    if (is_cut(from, to) || down_.contains(from)) return;
+    world_->after(delay(from, to), [this, from, to, bytes] {
+        const auto hearer = hearers_.find(to);
+        if (hearer != hearers_.end() && !down_.contains(to)) hearer->second(from, bytes);
+    });
+}
+
 // ---- TCP
 
 void Network::connect(Host from, Host to, bgp::AttemptId attempt, Sink sink) {

@@ -65,6 +65,11 @@ public:
     // The segment.
     void send(Host from, const daemon::SendPacket& packet);
 
+    // UDP on the routed side. What a cut or a machine that is down stops is gone.
+    using DatagramSink = std::function<void(Host from, const std::vector<std::uint8_t>& bytes)>;
+    void hear(Host host, DatagramSink sink) { hearers_[host] = std::move(sink); }
+    void send_datagram(Host from, Host to, const std::vector<std::uint8_t>& bytes);
+
     // TCP.
     void listen(Host host, Acceptor acceptor) { acceptors_[host] = std::move(acceptor); }
     void connect(Host from, Host to, bgp::AttemptId attempt, Sink sink);
@@ -117,6 +122,7 @@ private:
     std::set<std::pair<Host, Host>> clogs_;
     std::map<std::pair<Host, Host>, TimePoint> changes_;
     std::map<Host, Acceptor> acceptors_;
+    std::map<Host, DatagramSink> hearers_;
     std::set<Host> down_;
     std::map<std::tuple<Host, Host, bgp::AttemptId>, std::uint64_t> attempts_;
     std::uint64_t last_token_ = 0;

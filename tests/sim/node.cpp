@@ -126,7 +126,10 @@ void Loop<Composite>::handle(const Event& event) {
 // ---- the daemon's life ----------------------------------------------------------------------------------
 
 Node::Life::Life(Node& node)
-    : heartbeat{node, LoopName::Heartbeat},
+    // Not drawn from the world's: the runs of seeds from before BFD stay what they were.
+    : heartbeat{node, LoopName::Heartbeat,
+                Random{node.world().options().seed * 977 + static_cast<std::uint64_t>(node.index()) +
+                       static_cast<std::uint64_t>(node.world().now().time_since_epoch().count())}},
       decision{node, LoopName::Decision, Random{node.world().random().next()}},
       checks{node, LoopName::Checks, Random{node.world().random().next()}},
       kernel{node, LoopName::Kernel} {}
@@ -136,6 +139,7 @@ Node::Node(World& world, int index)
       index_{index},
       kernel_{index, Random{world.options().seed * 131 + static_cast<std::uint64_t>(index)}} {
     kernel_.refusals = world.options().refusals;
+    world.network().hear(host(), [this](Host from, const auto& bytes) { receive_bfd(from, bytes); });
     world.network().listen(host(), [this](Host from) -> std::optional<Network::Sink> {
         if (!life_ || speaker_.wanted.listen.empty()) return std::nullopt;
         for (const auto& [name, peer] : speaker_.wanted.peers) {
@@ -186,6 +190,7 @@ void Node::drain(const vip::DrainTarget& target, bool drain) {
 void Node::end_life() {
     life_.reset();
     sockets_.clear();
+    bfd_senders_.clear();
     speaker_ = {};
     down_since_ = world_->now();
 }
@@ -290,6 +295,30 @@ void Node::perform(const daemon::SendPacket& action) {
 void Node::perform(const daemon::SendFrame& action) {
     ++frames_[action.address];
     world_->oracle().framed(*this, action);
+}
+
+void Node::perform(const daemon::OpenBfdListener& action) {
+    life_->heartbeat.follow_up(daemon::BfdListenerOpened{action.listener, std::nullopt});
+}
+
+void Node::perform(const daemon::OpenBfdSender& action) {
+    bfd_senders_[action.session] = host_of(action.remote).value_or(0);
+    life_->heartbeat.follow_up(daemon::BfdSenderOpened{action.session, address_of(host()), {}, std::nullopt});
+}
+
+void Node::perform(const daemon::CloseBfdSender& action) {
+    bfd_senders_.erase(action.session);
+}
+
+void Node::perform(const daemon::SendBfdPacket& action) {
+    const auto sender = bfd_senders_.find(action.session);
+    if (sender != bfd_senders_.end()) world_->network().send_datagram(host(), sender->second, action.bytes);
+}
+
+void Node::receive_bfd(Host from, const std::vector<std::uint8_t>& bytes) {
+    if (!life_) return;
+    life_->heartbeat.deliver(
+        daemon::BfdPacketReceived{bfd::Hops::Single, {address_of(from), address_of(host()), {}, 255}, bytes});
 }
 
 void Node::receive(const daemon::SendPacket& packet) {

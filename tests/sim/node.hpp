@@ -132,6 +132,7 @@ public:
 
     // The world's side.
     void receive(const daemon::SendPacket& packet);
+    void receive_bfd(Host from, const std::vector<std::uint8_t>& bytes);
     [[nodiscard]] World& world() { return *world_; }
     [[nodiscard]] std::string name() const { return describe_host(index_); }
 
@@ -140,6 +141,11 @@ public:
     void perform(const daemon::CloseSocket& action);
     void perform(const daemon::SendPacket& action);
     void perform(const daemon::SendFrame& action);
+    void perform(const daemon::OpenBfdListener& action);
+    void perform(const daemon::CloseBfdListener&) {}
+    void perform(const daemon::OpenBfdSender& action);
+    void perform(const daemon::CloseBfdSender& action);
+    void perform(const daemon::SendBfdPacket& action);
     void perform(const daemon::PeerAction& action);
     void perform(const daemon::ConfigureSpeaker& action);
     void perform(const daemon::ReplyStatus&) {}
@@ -203,6 +209,7 @@ private:
     Known known_;
     Speaker speaker_;
     std::map<RouterName, daemon::OpenSocket> sockets_;
+    std::map<bfd::Discriminator, Host> bfd_senders_;  ///< and whom they send to
     std::map<std::pair<LoopName, LoopName>, TimePoint> last_letter_;
     std::array<TimePoint, 4> well_since_{};
     TimePoint decision_stalled_at_;

@@ -144,6 +144,8 @@ Options options_from(std::uint64_t seed) {
     options.program_active = random.chance(500);
     options.vrrp2 = !options.ipv6 && random.chance(300);
     if (options.vrrp2) options.advertise_interval = 1s;
+    if (seed < 20'000) return options;  // Likewise.
+    options.bfd = random.chance(800);
     return options;
 }
 
@@ -161,7 +163,7 @@ std::string describe(const Options& options) {
          << " between_faults=" << milliseconds(options.between_faults) << " hostile=" << options.hostile
          << " ipv6=" << options.ipv6 << " script=" << options.script << " persistence=" << options.persistence
          << " keeps_empty=" << options.keeps_empty << " program_active=" << options.program_active
-         << " vrrp2=" << options.vrrp2;
+         << " vrrp2=" << options.vrrp2 << " bfd=" << options.bfd;
     return text.str();
 }
 
@@ -182,6 +184,7 @@ std::string config_text(const Options& options, int node, int variant) {
                     "\"\nasn = 65000\nhold_time = \"9s\"\n";
             if (options.ipv6) text += "next_hop6 = \"2001:db8::1" + n + "\"\n";
             if (options.opens == Opens::Router) text += "passive = true\n";
+            if (options.bfd) text += "bfd = {}\n";
         }
     }
     const auto router = [&](const std::string& name, int vrid) {

@@ -65,6 +65,7 @@ struct Options {
     bool keeps_empty = false;     ///< when_empty = "keep" for "www-http"
     bool program_active = false;  ///< program = "active" for "office-http" and "edge-http", which then exists
     bool vrrp2 = false;           ///< IPv4 only, and with whole seconds
+    bool bfd = false;             ///< 300 ms x 3, at both ends of each session
 };
 
 /// What the configuration's addresses are.

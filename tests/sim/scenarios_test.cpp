@@ -373,5 +373,69 @@ TEST_F(Scenario, AStopInTheMiddleOfAReloadIsAStop) {
     EXPECT_EQ(world.node(1).stopped_in_order(), true);
 }
 
+// ---- BFD ------------------------------------------------------------------------------------------------
+
+Options bgp_with_bfd() {
+    return {.nodes = 1, .bgp_vip = true, .bfd = true};
+}
+
+// 300 ms x 3 at both ends: a dead path is left in 900 ms, where the hold time takes 9 s.
+TEST_F(Scenario, APathThatIsCutIsLeftInADetectionTimeAndFoundAgain) {
+    auto& world = settled(bgp_with_bfd());
+    ASSERT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Up);
+    ASSERT_THAT(world.router(1).next_hops(www), ElementsAre(1));
+    world.network().cut_both(1, router_host(1));
+    ASSERT_TRUE(world.run_for(550ms));  // The last packet may have been there for 300 ms.
+    EXPECT_THAT(world.router(1).next_hops(www), ElementsAre(1));
+    ASSERT_TRUE(world.run_for(400ms));
+    EXPECT_THAT(world.router(1).next_hops(www), IsEmpty());
+    EXPECT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Down);
+    ASSERT_TRUE(world.run_for(10s));
+    world.network().heal_both(1, router_host(1));
+    // One second of slow packets, and the session of BGP at once.
+    EXPECT_TRUE(world.run_until([&] { return world.router(1).next_hops(www) == std::vector{1}; }, 3s));
+}
+
+TEST_F(Scenario, WithoutBfdACutPathIsKeptForTheHoldTime) {
+    auto options = bgp_with_bfd();
+    options.bfd = false;
+    auto& world = settled(options);
+    world.network().cut_both(1, router_host(1));
+    ASSERT_TRUE(world.run_for(5s));
+    EXPECT_THAT(world.router(1).next_hops(www), ElementsAre(1));
+}
+
+// Product rule 10: stall_timeout is 3 s.
+TEST_F(Scenario, ADecisionLoopThatHangsIsDownAtTheRouterWithinStallTimeout) {
+    auto& world = settled(bgp_with_bfd());
+    world.node(1).stall(LoopName::Decision, 20s);
+    EXPECT_TRUE(world.run_until([&] { return world.router(1).next_hops(www).empty(); }, 3100ms));
+    EXPECT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Down);
+    ASSERT_TRUE(world.run_for(10s));
+    EXPECT_NE(world.router(1).bfd_state(1), bfd::SessionState::Up);
+    EXPECT_TRUE(world.run_until([&] { return world.router(1).next_hops(www) == std::vector{1}; }, 20s));
+    EXPECT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Up);
+}
+
+// Architecture, the core contract, 2: our lateness says nothing of the router. What waits in the socket is read first.
+TEST_F(Scenario, AHeartbeatThatWasStarvedKeepsItsSessions) {
+    auto& world = settled(bgp_with_bfd());
+    for (int i = 0; i < 20; ++i) {
+        world.node(1).stall(LoopName::Heartbeat, 550ms);  // The router takes us for dead after 900 ms, less a packet.
+        ASSERT_TRUE(world.run_for(1s));
+        ASSERT_TRUE(world.router(1).established(1));
+        ASSERT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Up);
+    }
+}
+
+TEST_F(Scenario, AStopEndsBfdAfterItsRoutesAreWithdrawn) {
+    auto& world = settled(bgp_with_bfd());
+    world.node(1).stop();
+    ASSERT_TRUE(world.run_until([&] { return world.router(1).next_hops(www).empty(); }, 5s));
+    EXPECT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Up);
+    ASSERT_TRUE(world.run_until([&] { return !world.node(1).is_running(); }, 10s));
+    EXPECT_EQ(world.node(1).stopped_in_order(), true);
+}
+
 }  // namespace
 }  // namespace anyvip::sim

@@ -40,6 +40,10 @@ TorRouter::TorRouter(World& world, int index)
         if (world_->options().opens == Opens::Router || !sessions_.contains(from)) return std::nullopt;
         return [this, from, life = life_](bgp::Event event) { feed(from, std::move(event), life); };
     });
+    world.network().hear(host(), [this](Host from, const auto& bytes) {
+        const auto packet = bfd::decode(bytes);
+        if (packet && sessions_.contains(from)) feed_bfd(from, bfd::ControlPacketReceived{*packet, 255});
+    });
 }
 
 void TorRouter::make_sessions() {
@@ -52,7 +56,10 @@ void TorRouter::make_sessions() {
         config.peer_as = bgp::Asn{65010};
         config.passive = world_->options().opens == Opens::Node;
         config.ipv6 = world_->options().ipv6;
-        sessions_.try_emplace(node->index(), config, random_);
+        auto& session = sessions_.try_emplace(node->index(), config, random_).first->second;
+        // A router that was restarted has other discriminators.
+        const bfd::Discriminator discriminator{static_cast<std::uint32_t>(node->index()) + 100 * (life_ + 1)};
+        if (world_->options().bfd) session.bfd.emplace(discriminator, bfd::Config{}, random_);
     }
 }
 
@@ -60,6 +67,8 @@ void TorRouter::start() {
     for (const auto& [node, session] : sessions_) {
         feed(node, bgp::Start{}, life_);
         feed(node, bgp::InitialRoutesComplete{}, life_);
+        feed_bfd(node, bfd::Lease{TimePoint::max()});
+        feed_bfd(node, bfd::AdminUp{});
     }
 }
 
@@ -82,6 +91,11 @@ std::vector<int> TorRouter::next_hops(const std::string& address) const {
 
 bool TorRouter::established(int node) const {
     return sessions_.at(node).core.state() == bgp::State::Established;
+}
+
+bfd::SessionState TorRouter::bfd_state(int node) const {
+    const auto& session = sessions_.at(node).bfd;
+    return session ? session->state() : bfd::SessionState::AdminDown;
 }
 
 const std::map<net::Prefix, TimePoint>& TorRouter::routes(int node) const {
@@ -131,6 +145,41 @@ void TorRouter::perform(int node, const bgp::Action& action) {
 void TorRouter::learn(Session& session, const bgp::Update& update) {
     for (const auto& prefix : withdrawn_in(update)) session.routes.erase(prefix);
     for (const auto& prefix : announced_in(update)) session.routes.try_emplace(prefix, world_->now());
+}
+
+void TorRouter::feed_bfd(int node, const bfd::Event& event) {
+    auto& session = sessions_.at(node).bfd;
+    if (!session) return;
+    for (const auto& action : session->handle(event, world_->now())) {
+        std::visit(overloaded{
+                       [&](const bfd::SendControlPacket& send) {
+                           world_->network().send_datagram(host(), node, bfd::encode(send.packet));
+                       },
+                       [&](const bfd::StateChanged& change) {
+                           world_->trace(describe_host(host()),
+                                         [&] { return "BFD of " + describe_host(node) + ' ' + describe(change); });
+                           if (bfd::is_failure(change)) {
+                               feed(node, bgp::BfdDown{bfd::describe(change.diagnostic)}, life_);
+                           }
+                       },
+                   },
+                   action);
+    }
+    arm_bfd(node);
+}
+
+void TorRouter::arm_bfd(int node) {
+    auto& session = sessions_.at(node);
+    const auto deadline = session.bfd->deadline();
+    if (!deadline || (session.bfd_armed && *session.bfd_armed <= *deadline)) return;
+    session.bfd_armed = std::max(*deadline, world_->now());
+    world_->at(*session.bfd_armed, [this, node, life = life_] {
+        if (life != life_) return;
+        auto& expired = sessions_.at(node);
+        if (!expired.bfd_armed || *expired.bfd_armed > world_->now()) return;
+        expired.bfd_armed.reset();
+        feed_bfd(node, bfd::TimerExpired{});
+    });
 }
 
 void TorRouter::arm(int node) {

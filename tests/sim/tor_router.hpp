@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "anyvip/random.hpp"
+#include "bgp/bfd/session.hpp"
 #include "bgp/peer.hpp"
 #include "sim/network.hpp"
 
@@ -32,6 +33,8 @@ public:
     /// The nodes that the router would send packets for the address to: ECMP over all of them.
     [[nodiscard]] std::vector<int> next_hops(const std::string& address) const;
     [[nodiscard]] bool established(int node) const;
+    /// AdminDown where there is none.
+    [[nodiscard]] bfd::SessionState bfd_state(int node) const;
     [[nodiscard]] const std::map<net::Prefix, TimePoint>& routes(int node) const;
 
 private:
@@ -42,12 +45,16 @@ private:
         std::deque<bgp::Event> queue;
         bool busy = false;
         std::optional<TimePoint> armed;
+        std::optional<bfd::Session> bfd;
+        std::optional<TimePoint> bfd_armed;
     };
     void make_sessions();
     void feed(int node, bgp::Event event, unsigned life);
     void perform(int node, const bgp::Action& action);
     void learn(Session& session, const bgp::Update& update);
     void arm(int node);
+    void feed_bfd(int node, const bfd::Event& event);
+    void arm_bfd(int node);
 
     World* world_;
     int index_;

@@ -80,6 +80,17 @@ struct Families {
 /// What we are to an external peer (RFC 9234 §4.1).
 enum class BgpRole : std::uint8_t { Provider, RouteServer, RouteServerClient, Customer, Peer };
 
+/// BFD towards a peer (RFC 5880); intervals are wishes, the slower of both ends' counts.
+struct PeerBfd {
+    Duration interval = std::chrono::milliseconds{300};          ///< between our packets, once the session is Up
+    Duration receive_interval = std::chrono::milliseconds{300};  ///< the shortest between the peer's that we take
+    std::uint8_t multiplier = 3;  ///< so many intervals without a packet of ours, and the peer takes us for dead
+    bool passive = false;         ///< waits for the peer's first packet
+    bool multihop = false;        ///< RFC 5883 in place of RFC 5881; default: what the peer's own is
+    std::uint8_t min_ttl = 255;   ///< over several hops: what a packet must arrive with; 255 and fixed over one
+    friend bool operator==(const PeerBfd&, const PeerBfd&) = default;
+};
+
 struct Peer {
     PeerName name;
     net::IpAddress address;
@@ -104,6 +115,7 @@ struct Peer {
     std::optional<BgpRole> role;
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
+    std::optional<PeerBfd> bfd;
     friend bool operator==(const Peer&, const Peer&) = default;
 };
 

@@ -35,6 +35,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::VerdictChanged:
         case NoticeKind::VipStateChanged:
         case NoticeKind::PeerStateChanged:
+        case NoticeKind::PeerBfdChanged:
         case NoticeKind::RouterStateChanged:
         case NoticeKind::CheckChanged:
         case NoticeKind::SpeakerRecovered:
@@ -120,8 +121,7 @@ void DecisionShell::drain() {
     post_.checks_to_decision.receive(feed_mail);
     post_.kernel_to_decision.receive(feed_mail);
     post_.heartbeat_log.receive([this](const SocketProblem& problem) {
-        perform(Notice{NoticeKind::SocketFailed, "virtual_router=" + problem.router.value(),
-                       vrrp::io::describe(problem.error)});
+        perform(Notice{NoticeKind::SocketFailed, problem.subject, anyvip::io::describe(problem.error)});
     });
     if (const auto dropped = post_.heartbeat_log.take_dropped(); dropped != 0) {
         perform(Notice{NoticeKind::LogLost, "heartbeat", "lines=" + std::to_string(dropped)});

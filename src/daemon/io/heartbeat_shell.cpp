@@ -9,7 +9,7 @@
 namespace anyvip::daemon::io {
 
 HeartbeatShell::HeartbeatShell(boost::asio::io_context& context, Feed feed, Post& post)
-    : context_{context}, feed_{std::move(feed)}, post_{post} {}
+    : context_{context}, feed_{std::move(feed)}, post_{post}, bfd_{context, feed_, post} {}
 
 void HeartbeatShell::perform(const Heartbeat::Action& action) {
     std::visit([this](const auto& a) { perform(a); }, action);
@@ -21,13 +21,15 @@ void HeartbeatShell::drain() {
     post_.decision_to_heartbeat.receive(feed_mail);
     post_.kernel_to_heartbeat.receive(feed_mail);
     post_.socket_answers.receive([this](SocketAnswer answer) { adopt(std::move(answer)); });
+    bfd_.drain();
     for (auto& [name, socket] : sockets_) socket->drain();
 }
 
 bool HeartbeatShell::flush() {
     const bool decision = post_.heartbeat_to_decision.flush();
     const bool kernel = post_.heartbeat_to_kernel.flush();
-    return post_.socket_orders.flush() && decision && kernel;
+    const bool bfd = bfd_.flush();
+    return post_.socket_orders.flush() && decision && kernel && bfd;
 }
 
 void HeartbeatShell::perform(const OpenSocket& action) {
@@ -98,7 +100,7 @@ void HeartbeatShell::report(const RouterName& router, const vrrp::io::Error& err
     const auto [last, is_first] = reported_.try_emplace(router, error);
     if (!is_first && last->second == error) return;
     last->second = error;
-    post_.heartbeat_log.send({router, error});
+    post_.heartbeat_log.send({"virtual_router=" + router.value(), error});
 }
 
 }  // namespace anyvip::daemon::io

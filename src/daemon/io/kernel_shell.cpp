@@ -49,6 +49,9 @@ void KernelShell::drain() {
     post_.socket_orders.receive([this](SocketOrder order) {
         if (auto answer = carry_out(std::move(order))) post_.socket_answers.send(std::move(*answer));
     });
+    post_.bfd_socket_orders.receive([this](BfdSocketOrder order) {
+        if (auto answer = carry_out(std::move(order))) post_.bfd_socket_answers.send(std::move(*answer));
+    });
     const auto feed_mail = [this](KernelMail mail) { feed_(std::move(mail)); };
     post_.heartbeat_to_kernel.receive(feed_mail);
     post_.decision_to_kernel.receive(feed_mail);
@@ -57,7 +60,8 @@ void KernelShell::drain() {
 bool KernelShell::flush() {
     const bool decision = post_.kernel_to_decision.flush();
     const bool sockets = post_.socket_answers.flush();
-    return post_.kernel_to_heartbeat.flush() && decision && sockets;
+    const bool bfd_sockets = post_.bfd_socket_answers.flush();
+    return post_.kernel_to_heartbeat.flush() && decision && sockets && bfd_sockets;
 }
 
 std::expected<ipvs::Table, kernel::Error> KernelShell::read_services() {

@@ -1,17 +1,20 @@
 #pragma once
 
+#include <string>
+
+#include "daemon/io/bfd_sockets.hpp"
 #include "daemon/io/mailbox.hpp"
 #include "daemon/io/socket_orders.hpp"
 #include "daemon/mail.hpp"
-#include "vrrp/io/raw_socket.hpp"
+#include "io/socket.hpp"
 
 /// Every way that a letter can take, and the bell of each loop. Made before the loops, outlives them.
 namespace anyvip::daemon::io {
 
-/// A socket of a virtual router could not be opened, or did not send or receive.
+/// A socket of the heartbeat's could not be opened, or did not send or receive.
 struct SocketProblem {
-    RouterName router;
-    vrrp::io::Error error;
+    std::string subject;  ///< "virtual_router=office"
+    anyvip::io::SocketError error;
     friend bool operator==(const SocketProblem&, const SocketProblem&) = default;
 };
 
@@ -32,6 +35,8 @@ struct Post {
 
     Mailbox<SocketOrder> socket_orders{kernel_bell};       ///< of the heartbeat
     Mailbox<SocketAnswer> socket_answers{heartbeat_bell};  ///< of the kernel loop
+    Mailbox<BfdSocketOrder> bfd_socket_orders{kernel_bell};
+    Mailbox<BfdSocketAnswer> bfd_socket_answers{heartbeat_bell};
 
     /// The heartbeat has no logger of its own: spdlog's queue is a lock. The decision loop describes and logs.
     LossyMailbox<SocketProblem> heartbeat_log{decision_bell};

@@ -21,6 +21,7 @@
 #include "daemon/checks.hpp"
 #include "daemon/decision.hpp"
 #include "daemon/heartbeat.hpp"
+#include "daemon/io/bfd_sockets.hpp"
 #include "daemon/io/post.hpp"
 #include "daemon/kernel.hpp"
 #include "health/io/prober.hpp"
@@ -49,6 +50,11 @@ private:
     void perform(const CloseSocket& action);
     void perform(const SendPacket& action);
     void perform(const SendFrame& action);
+    void perform(const OpenBfdListener& action) { bfd_.perform(action); }
+    void perform(const CloseBfdListener& action) { bfd_.perform(action); }
+    void perform(const OpenBfdSender& action) { bfd_.perform(action); }
+    void perform(const CloseBfdSender& action) { bfd_.perform(action); }
+    void perform(const SendBfdPacket& action) { bfd_.perform(action); }
     void perform(const DecisionMail& mail);
     void perform(const KernelMail& mail);
     void adopt(SocketAnswer answer);
@@ -61,6 +67,7 @@ private:
     SocketOrderNumber last_order_;
     std::map<RouterName, SocketOrderNumber> opening_;
     std::map<RouterName, std::unique_ptr<vrrp::io::RawSocket>> sockets_;
+    BfdSockets bfd_;
     std::map<RouterName, vrrp::io::Error> reported_;  ///< the last problem: said once, not with every packet
 };
 

@@ -92,6 +92,27 @@ TEST(Tables, APeerShowsItsRoutesAndItsLastError) {
               "                                                    ago)\n");
 }
 
+TEST(Tables, BfdShowsWhatWasNegotiatedAndWhyItIsDown) {
+    EXPECT_EQ(bfd_table(status(R"({"peers":[
+        {"name":"tor-a","bfd":{"state":"Up","since":7380.5,"diagnostic":"No Diagnostic","held_down":false,
+         "hops":"single_hop","socket_error":null,"remote_state":"Up","transmit_interval_ms":300,
+         "receive_interval_ms":50,"detection_time_ms":150,"last_failure":"Control Detection Time Expired",
+         "last_failure_age":61}},
+        {"name":"tor-b","bfd":{"state":"Down","since":3.25,"diagnostic":"Neighbor Signaled Session Down",
+         "held_down":false,"hops":"multihop","socket_error":null,"remote_state":"AdminDown","transmit_interval_ms":1000,
+         "receive_interval_ms":300,"detection_time_ms":0,"last_failure":null}},
+        {"name":"tor-c","bfd":null},
+        {"name":"tor-d","bfd":{"state":"AdminDown","since":3,"held_down":true,"diagnostic":"No Diagnostic",
+         "socket_error":"bind: Address already in use"}}]})"),
+                        {.width = 100, .colour = false}),
+              "BFD    STATE      FOR    SEND   RECEIVE  DETECT  REMARKS\n"
+              "tor-a  Up         2h 3m  300ms  50ms     150ms   failed: Control Detection Time Expired (1m 1s ago)\n"
+              "tor-b  Down       3.2s   1.0s   300ms    -       multihop; Neighbor Signaled Session Down; the peer\n"
+              "                                                 is AdminDown\n"
+              "tor-d  AdminDown  3.0s   -      -        -       held down: the decision loop does not answer;\n"
+              "                                                 socket: bind: Address already in use\n");
+}
+
 TEST(Tables, AVirtualRouterShowsWhoIsActive) {
     EXPECT_EQ(router_table(status(R"({"virtual_routers":[
         {"name":"office","interface":"eth1","vrid":51,"family":"ipv4","state":"Backup","reason":"started",

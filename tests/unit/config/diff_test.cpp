@@ -245,5 +245,16 @@ TEST(ConfigDiffProperty, ThereAndBackAddsWhatItRemoved) {
     }
 }
 
+// Product rule 4: BFD has a session of its own, and that of BGP goes on.
+TEST(ConfigDiff, AnotherBfdResetsNoPeer) {
+    const Config from = example();
+    Config to = from;
+    to.bgp->peers[0].bfd.emplace();
+    const auto changes = diff(from, to);
+    ASSERT_EQ(changes.peers.changed.size(), 1U);
+    EXPECT_FALSE(changes.peers.changed[0].reset);
+    EXPECT_EQ(changes.peers.changed[0].reason, "bfd");
+}
+
 }  // namespace
 }  // namespace anyvip::config

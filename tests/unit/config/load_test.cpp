@@ -320,8 +320,8 @@ TEST(ConfigLoad, AnExtendedNextHopLetsAnIpv6SessionCarryIpv4) {
 }
 
 TEST(ConfigLoad, WordsOfLaterVersionsAreNotTakenForMistakes) {
-    EXPECT_EQ(errors_of(one_peer + "bfd = { interval = \"300ms\" }\n"),
-              "t.toml:8:1: error: \"bfd\" is not available yet in this version\n");
+    EXPECT_EQ(errors_of(one_peer + "bfd = { strict = true }\n"),
+              "t.toml:8:9: error: \"strict\" is not available yet in this version\n");
     EXPECT_THAT(errors_of(one_peer + "bfdd = 1\n"), HasSubstr("unknown key \"bfdd\" in bgp.peer"));
 }
 
@@ -419,6 +419,37 @@ address = "192.0.2.2"
     };
     EXPECT_THAT(warnings(config("always")), ElementsAre(HasSubstr("packets loop between the nodes")));
     EXPECT_THAT(warnings(config("active")), IsEmpty());
+}
+
+const std::string peer_with_bfd = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "tor-a"
+address = "10.0.0.1"
+asn = 65000
+)";
+
+TEST(ConfigLoad, BfdIsOffUntilItIsAskedForAndHasItsDefaults) {
+    EXPECT_EQ(parsed(peer_with_bfd).bgp->peers[0].bfd, std::nullopt);
+    const auto peer = parsed(peer_with_bfd + "bfd = {}\n").bgp->peers[0];
+    EXPECT_EQ(peer.bfd, PeerBfd{});
+    // The hold time no longer is what finds a dead node.
+    EXPECT_EQ(peer.hold_time, std::chrono::seconds{30});
+}
+
+TEST(ConfigLoad, BfdOverSeveralHopsFollowsThePeer) {
+    const auto peer = parsed(peer_with_bfd + "multihop = 2\nbfd = { interval = \"10ms\" }\n").bgp->peers[0];
+    EXPECT_TRUE(peer.bfd->multihop);
+    EXPECT_EQ(peer.bfd->min_ttl, 1);
+    EXPECT_EQ(peer.bfd->receive_interval, std::chrono::milliseconds{10});
+    EXPECT_FALSE(parsed(peer_with_bfd + "multihop = 2\nbfd = { multihop = false }\n").bgp->peers[0].bfd->multihop);
+}
+
+TEST(ConfigLoad, BfdIsPrintedAsItWasRead) {
+    const auto config = parsed(peer_with_bfd + "multihop = 2\nbfd = { passive = true, min_ttl = 254 }\n");
+    EXPECT_EQ(parsed(format(config)), config) << format(config);
 }
 
 }  // namespace

@@ -124,7 +124,49 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
               R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","age":200.000},)"
               R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
-              R"("connections_refused":6}}])");
+              R"("connections_refused":6},"bfd":null}])");
+}
+
+TEST(ControlJson, APeerWithBfdTellsItsSession) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor-a"}, .address = ip("10.0.0.1"), .peer_as = bgp::ExternalAs{}, .status = {}};
+    daemon::BfdSessionSnapshot session{.peer = peer.name,
+                                       .hops = bfd::Hops::Multiple,
+                                       .local = ip("10.0.0.11"),
+                                       .socket_error = std::nullopt,
+                                       .status = {}};
+    session.status = {.state = bfd::SessionState::Up,
+                      .since = now - 2s,
+                      .remote_state = bfd::SessionState::Up,
+                      .transmit_interval = 300ms,
+                      .receive_interval = 50ms,
+                      .detection_time = 150ms,
+                      .last_failure = bfd::Diagnostic::ControlDetectionTimeExpired,
+                      .last_failure_at = now - 5s};
+    session.status.counters.packets_sent = 7;
+    session.status.counters.discarded.at(static_cast<std::size_t>(bfd::DiscardReason::TtlTooLow)) = 3;
+    peer.bfd.emplace().core = session;
+    status.peers.push_back(peer);
+    EXPECT_EQ(member(to_json(status), R"("bfd":{)", R"(}],"virtual_routers")"),
+              R"("bfd":{"state":"Up","since":2.000,"diagnostic":"No Diagnostic","held_down":false,)"
+              R"("hops":"multihop","local":"10.0.0.11","socket_error":null,"remote_state":"Up",)"
+              R"("remote_diagnostic":"No Diagnostic","transmit_interval_ms":300.000,"receive_interval_ms":50.000,)"
+              R"("detection_time_ms":150.000,"polling":false,"last_failure":"Control Detection Time Expired",)"
+              R"("last_failure_age":5.000,"counters":{"packets_sent":7,"packets_received":0,"times_up":0,)"
+              R"("times_failed":0,"late_wakeups":0,"discarded":{"truncated":0,"version_mismatch":0,)"
+              R"("length_too_small":0,"length_exceeds_payload":0,"zero_detect_mult":0,"multipoint":0,)"
+              R"("zero_my_discriminator":0,"zero_your_discriminator":0,"bad_authentication_section":0,)"
+              R"("unknown_your_discriminator":0,"authentication_mismatch":0,"ttl_too_low":3}}})");
+}
+
+TEST(ControlJson, WithoutAnAnswerOfTheHeartbeatTheMembersOfBfdAreNull) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor-a"}, .address = ip("10.0.0.1"), .peer_as = bgp::ExternalAs{}, .status = {}};
+    peer.bfd.emplace();
+    status.peers.push_back(peer);
+    EXPECT_NE(to_json(status).find(R"("bfd":{"state":null,"since":null,)"), std::string::npos);
 }
 
 TEST(ControlJson, APeerOfOurOwnAsIsConfiguredAsInternal) {

@@ -767,5 +767,135 @@ TEST_F(DecisionTest, WhatNobodyKnowsIsIgnored) {
     EXPECT_THAT(world.log, IsEmpty());
 }
 
+// ---- BFD ------------------------------------------------------------------------------------------------
+
+const PeerName tor_a{"tor-a"};
+const std::string with_bfd = "bfd = { interval = \"50ms\", multiplier = 5 }\n";
+
+BfdStateChanged bfd_down(bfd::Diagnostic diagnostic, bfd::SessionState remote = bfd::SessionState::Down) {
+    return {tor_a, {bfd::SessionState::Up, bfd::SessionState::Down, diagnostic, remote}};
+}
+const BfdStateChanged bfd_up{
+    tor_a, {bfd::SessionState::Init, bfd::SessionState::Up, bfd::Diagnostic::None, bfd::SessionState::Up}};
+
+class DecisionWithBfdTest : public DecisionTest {
+protected:
+    void announce_with_bfd() {
+        world.load(bgp + with_bfd + nginx + vip_www);
+        world.establish("tor-a");
+        world.health("nginx", State::Up);
+        world.tell(bfd_up);
+        world.clear();
+    }
+};
+
+TEST_F(DecisionWithBfdTest, ThePeersThatHaveItHaveASessionUnderALease) {
+    world.load(bgp + with_bfd + vip_dns);
+    const auto configured = all<ConfigureBfd>(world.log);
+    ASSERT_EQ(configured.size(), 1U);
+    ASSERT_EQ(configured[0].sessions.size(), 1U);
+    EXPECT_EQ(configured[0].sessions[0].peer, tor_a);
+    EXPECT_EQ(configured[0].sessions[0].config.desired_min_tx_interval, 50ms);
+    EXPECT_EQ(configured[0].sessions[0].config.detect_mult, 5);
+    EXPECT_EQ(configured[0].vips, std::set{net::IpAddress::parse("203.0.113.53").value()});
+    EXPECT_THAT(all<BfdLease>(world.log), ElementsAre(BfdLease{t0 + 3s}));
+    ASSERT_LT(*place_of<ConfigureBfd>(world.log), *place_of<BfdLease>(world.log));
+}
+
+// Product rule 10: as long as the decision loop answers.
+TEST_F(DecisionWithBfdTest, TheLeaseIsRenewedInAThirdOfStallTimeout) {
+    world.load(bgp + with_bfd + vip_dns);
+    world.clear();
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<BfdLease>(world.log), ElementsAre(BfdLease{t0 + 4s}));
+}
+
+TEST_F(DecisionWithBfdTest, WithoutBfdTheHeartbeatHearsNothingOfIt) {
+    announce();
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+    EXPECT_THAT(all<BfdLease>(world.log), IsEmpty());
+}
+
+// RFC 9384 §3, RFC 5882 §4.1: positive
+TEST_F(DecisionWithBfdTest, AFailureEndsTheSessionAtOnceAndItIsTriedAgainWithinASecond) {
+    announce_with_bfd();
+    world.tell(bfd_down(bfd::Diagnostic::ControlDetectionTimeExpired));
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a cease"));
+    world.clear();
+    world.wait_until(world.now + 1s);
+    const auto actions = all<PeerAction>(world.log);
+    EXPECT_TRUE(std::ranges::any_of(
+        actions, [](const PeerAction& action) { return std::holds_alternative<bgp::OpenConnection>(action.action); }));
+}
+
+// RFC 5882 §3.2: positive. The neighbour's operator has switched BFD off, which says nothing of the path.
+TEST_F(DecisionWithBfdTest, ThePeersAdminDownKeepsTheSession) {
+    announce_with_bfd();
+    world.tell(bfd_down(bfd::Diagnostic::NeighborSignaledSessionDown, bfd::SessionState::AdminDown));
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+TEST_F(DecisionWithBfdTest, OurOwnStallIsNoFailureOfThePeer) {
+    announce_with_bfd();
+    world.tell(bfd_down(bfd::Diagnostic::ForwardingPlaneReset, bfd::SessionState::Up));
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+// RFC 5882 §4.1: negative. BFD that was never Up keeps no BGP down.
+TEST_F(DecisionWithBfdTest, ASessionThatNeverCameUpIsNoFailure) {
+    world.load(bgp + with_bfd + nginx + vip_www);
+    world.establish("tor-a");
+    world.clear();
+    world.tell(BfdStateChanged{
+        tor_a, {bfd::SessionState::Init, bfd::SessionState::Down, bfd::Diagnostic::ControlDetectionTimeExpired, {}}});
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+TEST_F(DecisionWithBfdTest, ALateLetterOfASessionThatIsNoLongerConfiguredChangesNothing) {
+    announce_with_bfd();
+    world.load(bgp + nginx + vip_www);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), ElementsAre(ConfigureBfd{}));
+    world.clear();
+    world.tell(bfd_down(bfd::Diagnostic::ControlDetectionTimeExpired));
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+// Product rule 4.
+TEST_F(DecisionWithBfdTest, OtherIntervalsTouchNoSessionOfBgp) {
+    announce_with_bfd();
+    world.load(bgp + "bfd = { interval = \"1s\" }\n" + nginx + vip_www);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    ASSERT_EQ(all<ConfigureBfd>(world.log).size(), 1U);
+    EXPECT_EQ(all<ConfigureBfd>(world.log)[0].sessions[0].config.desired_min_tx_interval, 1s);
+}
+
+// Product rule 7: leaving is announced by BGP, and BFD follows.
+TEST_F(DecisionWithBfdTest, WhenTheDaemonStopsBfdGoesAfterTheCease) {
+    announce_with_bfd();
+    world.feed(StopRequested{"SIGTERM"});
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+    for (int i = 0; i < 10 && all<StopFinished>(world.log).empty(); ++i) world.wait();
+    const auto configured = all<ConfigureBfd>(world.log);
+    ASSERT_EQ(configured.size(), 1U);
+    EXPECT_TRUE(configured[0].sessions.empty());
+    ASSERT_FALSE(all<StopFinished>(world.log).empty());
+}
+
+TEST_F(DecisionWithBfdTest, TheStatusShowsTheSession) {
+    announce_with_bfd();
+    world.feed(StatusRequested{ClientId{1}});
+    BfdSessionSnapshot session{.peer = tor_a, .local = net::IpAddress{}, .socket_error = std::nullopt, .status = {}};
+    session.status.state = bfd::SessionState::Up;
+    world.tell(BfdSnapshot{{session}});
+    world.tell(RoutersSnapshot{});
+    world.tell(ChecksSnapshot{});
+    const auto replies = all<ReplyStatus>(world.log);
+    ASSERT_EQ(replies.size(), 1U);
+    const auto& shown = replies[0].status.peers.at(0).bfd;
+    ASSERT_TRUE(shown && shown->core);
+    EXPECT_EQ(*shown->core, session);
+}
+
 }  // namespace
 }  // namespace anyvip::daemon

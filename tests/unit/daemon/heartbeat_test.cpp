@@ -605,5 +605,52 @@ TEST_F(HeartbeatTest, StoppingWaitsForRoutersThatWereLeavingAlready) {
     EXPECT_EQ(all<RoutersStopped>(applied(office, 2)).size(), 1U);
 }
 
+// ---- BFD: what it does is in bfd_sessions_test; here, that it is a part of the loop
+
+const BfdSetup tor_a{.peer = PeerName{"tor-a"},
+                     .remote = ip("10.0.0.1"),
+                     .source = std::nullopt,
+                     .interface = std::nullopt,
+                     .config = {}};
+
+TEST(HeartbeatWithBfd, CarriesItsSessionsPacketsAndTimers) {
+    Heartbeat heartbeat{Random{1}};
+    (void)heartbeat.handle(HeartbeatMail{BfdLease{at(10s)}}, at(0s));
+    const auto asked = heartbeat.handle(HeartbeatMail{ConfigureBfd{{tor_a}, {}}}, at(0s));
+    const auto wishes = all<OpenBfdSender>(asked);
+    ASSERT_EQ(wishes.size(), 1U);
+    EXPECT_EQ(all<OpenBfdListener>(asked).size(), 1U);
+    const auto opened = heartbeat.handle(BfdSenderOpened{wishes[0].session, ip("10.0.0.11"), {}, {}}, at(0s));
+    EXPECT_EQ(all<SendBfdPacket>(opened).size(), 1U);
+    ASSERT_TRUE(heartbeat.deadline());
+    EXPECT_LE(*heartbeat.deadline(), at(1s));
+    EXPECT_EQ(all<SendBfdPacket>(heartbeat.handle(HeartbeatTimerExpired{}, at(1s))).size(), 1U);
+
+    const bfd::ControlPacket down{.my_discriminator = bfd::Discriminator{7},
+                                  .desired_min_tx_interval = bfd::Microseconds{300000},
+                                  .required_min_rx_interval = bfd::Microseconds{300000}};
+    const auto heard = heartbeat.handle(
+        BfdPacketReceived{bfd::Hops::Single, {ip("10.0.0.1"), ip("10.0.0.11"), {}, 255}, bfd::encode(down)}, at(2s));
+    EXPECT_EQ(all<BfdStateChanged>(heard).size(), 1U);
+}
+
+TEST(HeartbeatWithBfd, TheSnapshotOfItsSessionsComesBeforeThatOfTheRouters) {
+    Heartbeat heartbeat{Random{1}};
+    EXPECT_FALSE(place_of<BfdSnapshot>(heartbeat.handle(HeartbeatMail{SnapshotRequested{}}, at(0s))));
+    (void)heartbeat.handle(HeartbeatMail{ConfigureBfd{{tor_a}, {}}}, at(0s));
+    const auto actions = heartbeat.handle(HeartbeatMail{SnapshotRequested{}}, at(0s));
+    ASSERT_TRUE(place_of<BfdSnapshot>(actions) && place_of<RoutersSnapshot>(actions));
+    EXPECT_LT(*place_of<BfdSnapshot>(actions), *place_of<RoutersSnapshot>(actions));
+}
+
+// Product rule 7: leaving is announced by BGP; until its Cease is out, BFD stays Up.
+TEST(HeartbeatWithBfd, StopRoutersLeavesItsSessionsAlone) {
+    Heartbeat heartbeat{Random{1}};
+    (void)heartbeat.handle(HeartbeatMail{ConfigureBfd{{tor_a}, {}}}, at(0s));
+    const auto actions = heartbeat.handle(HeartbeatMail{StopRouters{}}, at(1s));
+    EXPECT_TRUE(all<SendBfdPacket>(actions).empty());
+    EXPECT_TRUE(all<CloseBfdListener>(actions).empty());
+}
+
 }  // namespace
 }  // namespace anyvip::daemon

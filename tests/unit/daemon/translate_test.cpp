@@ -294,5 +294,48 @@ TEST_F(TranslateTest, WhatABackupMustNotHaveIsNotAdopted) {
                 ElementsAre(ipvs::VirtualServerId{ipvs::Protocol::Tcp, {ip("203.0.113.10"), 80}}));
 }
 
+TEST(Translate, PeersWithBfdHaveASessionOverAsManyHopsAsTheirOwn) {
+    const auto sessions = bfd_sessions(testing::config_of(R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "near"
+address = "10.0.0.1"
+asn = 65000
+source = "10.0.0.11"
+bfd = { interval = "50ms", multiplier = 5 }
+[[bgp.peer]]
+name = "far"
+address = "10.0.1.1"
+asn = 65000
+multihop = 3
+bfd = { receive_interval = "1s", passive = true, min_ttl = 253 }
+[[bgp.peer]]
+name = "plain"
+address = "10.0.0.2"
+asn = 65000
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+)"));
+    ASSERT_EQ(sessions.sessions.size(), 2U);
+    const bfd::Config near{.desired_min_tx_interval = 50ms,
+                           .required_min_rx_interval = 50ms,
+                           .detect_mult = 5,
+                           .passive = false,
+                           .minimum_ttl = 255};
+    EXPECT_EQ(sessions.sessions[0],
+              (BfdSetup{PeerName{"near"}, ip("10.0.0.1"), ip("10.0.0.11"), {}, bfd::Hops::Single, near}));
+    const bfd::Config far{.desired_min_tx_interval = 300ms,
+                          .required_min_rx_interval = 1s,
+                          .detect_mult = 3,
+                          .passive = true,
+                          .minimum_ttl = 253};
+    EXPECT_EQ(sessions.sessions[1], (BfdSetup{PeerName{"far"}, ip("10.0.1.1"), {}, {}, bfd::Hops::Multiple, far}));
+    EXPECT_EQ(sessions.vips, std::set{ip("203.0.113.10")});
+}
+
 }  // namespace
 }  // namespace anyvip::daemon

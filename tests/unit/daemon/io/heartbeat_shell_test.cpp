@@ -132,7 +132,7 @@ TEST_F(HeartbeatShellTest, ASocketIsOrderedFromTheKernelLoopAndOpenWhenItAnswers
 TEST_F(HeartbeatShellTest, ASocketThatCannotBeOpenedIsAnsweredWithItsErrorAndLogged) {
     one.open({office, net::InterfaceName{"nowhere"}, net::Family::Ipv4, ip("10.0.0.1"), true});
     EXPECT_THAT(one.heard<SocketOpened>(), ElementsAre(SocketOpened{office, "ioctl(SIOCGIFINDEX): No such device"}));
-    EXPECT_THAT(one.logged(), ElementsAre(SocketProblem{office, {"ioctl(SIOCGIFINDEX)", ENODEV}}));
+    EXPECT_THAT(one.logged(), ElementsAre(SocketProblem{"virtual_router=office", {"ioctl(SIOCGIFINDEX)", ENODEV}}));
 }
 
 TEST_F(HeartbeatShellTest, ClosingASocketLeavesItToTheKernelLoopToo) {
@@ -205,7 +205,7 @@ TEST_F(HeartbeatShellTest, TheSameProblemIsLoggedOnceForEachSocket) {
         one.network.run("ip link set left down");
         one.perform(packet);
         one.perform(packet);
-        EXPECT_THAT(one.logged(), ElementsAre(SocketProblem{office, {"sendmsg", ENETUNREACH}}));
+        EXPECT_THAT(one.logged(), ElementsAre(SocketProblem{"virtual_router=office", {"sendmsg", ENETUNREACH}}));
         one.network.run("ip link set left up");
         one.perform(CloseSocket{office});
     }
