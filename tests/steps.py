@@ -136,6 +136,7 @@ def steps():
         interop("matrix", "check"),
         interop("reload", "check"),
         interop("stop", "check"),
+        interop("bfd", "check"),
         # A kernel with IPVS on any machine. ASan finds no room in there.
         Step("ipvs", [f"../../{UMLRUN}", "--timeout", "1080", "--modules", IPVS_MODULES, "--dir", str(LOGS), "--",
                       *python_tests("ipvs_test")], count_unittest, ("release",), 20, "tests/interop",

@@ -24,6 +24,8 @@ def hold_thread(process, name):
     """Stops the thread of that name and returns the holder: its kill() lets the thread go on."""
     threads = [task for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()
                if (task / "comm").read_text().strip() == name]
+    # The main thread bears the process's name, and lends it to those that took none of their own.
+    threads = [thread for thread in threads if int(thread.name) == process.pid] or threads
     if len(threads) != 1:
         raise AssertionError(f"{process.name} has {len(threads)} threads named {name}")
     (thread,) = threads

@@ -7,9 +7,9 @@ from .wait import wait_for
 
 
 class Frr(Router):
-    """zebra and bgpd. They find each other in the node's own /run, so many can run side by side."""
+    """zebra, bgpd and, where asked for, bfdd. They find each other in the node's own /run, so many can run side by side."""
 
-    def __init__(self, node, config):
+    def __init__(self, node, config, bfd=False):
         self.node, self.folder = node, "/run/frr"
         file = node.file("bgpd.conf", config)
         node.run("mkdir -p /run/frr")
@@ -20,6 +20,9 @@ class Frr(Router):
         self.zebra = node.start("zebra", ["/usr/lib/frr/zebra", *common, "-i", f"{self.folder}/zebra.pid",
                                            "-f", node.file("zebra.conf", "")])
         wait_for(lambda: node.succeeds(f"test -S {self.folder}/zserv.api"), 10, "zebra listens")
+        if bfd:
+            self.bfdd = node.start("bfdd", ["/usr/lib/frr/bfdd", *common, "-i", f"{self.folder}/bfdd.pid",
+                                             "--bfdctl", f"{self.folder}/bfdd.sock", "-f", node.file("bfdd.conf", "")])
         self.bgpd = node.start("bgpd", ["/usr/lib/frr/bgpd", *common, "-i", f"{self.folder}/bgpd.pid",
                                          "-f", file])
         wait_for(lambda: self.show("show bgp summary json") is not None, 10, "bgpd answers")

@@ -1,0 +1,305 @@
+"""BFD beside FRR's bfdd and BIRD's: it comes up, finds a dead path long before the hold time, and is never a lie.
+
+    lb1 -- lan -- router                    single hop, both families
+    lb1 -- lan -- middle -- far -- router   several hops
+"""
+import json
+import re
+import time
+import unittest
+
+from harness import Anyvip, Bird, Case, Frr, hold_thread, never, wait_for
+
+VIP, VIP6 = "203.0.113.10", "2001:db8:f::10"
+ROUTES = (f"{VIP}/32", f"{VIP6}/128")
+INTERVAL, MULTIPLIER = 100, 3           # ms
+DETECTION = INTERVAL * MULTIPLIER / 1000
+# What comes on top of the Detection Time: the machine is a busy one, and each question to a daemon costs a process.
+SLACK = 1.0
+HOLD_TIME = 30
+
+
+def anyvip(router, router6, bfd=f'{{ interval = "{INTERVAL}ms", multiplier = {MULTIPLIER} }}', more="", stall="3s"):
+    peers = "".join(f"""
+[[bgp.peer]]
+name = "{name}"
+address = "{address}"
+asn = 65000
+hold_time = "{HOLD_TIME}s"
+connect_retry = "500ms"
+idle_hold = "100ms"
+families = ["{family}"]
+{f"bfd = {bfd}" if bfd else ""}
+{more}
+""" for name, address, family in (("router", router, "ipv4"), ("router6", router6, "ipv6")))
+    return f"""
+[node]
+name = "lb1"
+propagation_wait = "100ms"
+stall_timeout = "{stall}"
+
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+{peers}
+[[vip]]
+name = "www"
+address = "{VIP}"
+announce = "bgp"
+
+[[vip]]
+name = "www6"
+address = "{VIP6}"
+announce = "bgp"
+"""
+
+
+class FrrWithBfd(Frr):
+    def __init__(self, node, neighbors, hops=1):
+        words = [f" neighbor {address} {word}\n" for address in neighbors for word in (
+            ["remote-as 65010", "timers connect 1", f"bfd {MULTIPLIER} {INTERVAL} {INTERVAL}"] +
+            ([f"ebgp-multihop {hops}"] if hops > 1 else []))]
+        super().__init__(node, "router bgp 65000\n bgp router-id 10.0.0.1\n no bgp ebgp-requires-policy\n"
+                         " bgp log-neighbor-changes\n"
+                         f"{''.join(words)} address-family ipv6 unicast\n  neighbor {neighbors[1]} activate\n"
+                         " exit-address-family\n", bfd=True)
+
+    def sessions(self):
+        """{neighbour: what bfdd knows}"""
+        text = self.vtysh("show bfd peers json")
+        return {session["peer"]: session for session in json.loads(text[text.index("["):])}
+
+    def bfd_state(self, neighbor):
+        return self.sessions().get(neighbor, {}).get("status")
+
+    def stop_bfd(self):
+        self.bfdd.signal(19)
+
+    def continue_bfd(self):
+        self.bfdd.signal(18)
+
+
+class BirdWithBfd(Bird):
+    def __init__(self, node, neighbors, local=("", ""), hops=1):
+        """Over several hops it wants its own addresses to be said."""
+        kind = f"multihop {hops}" if hops > 1 else "direct"
+        peers = "".join(f"""
+protocol bgp peer{number} {{
+ local {own} as 65000;
+ neighbor {address} as 65010;
+ {kind};
+ bfd on;
+ connect delay time 1;
+ connect retry time 1;
+ error wait time 1, 2;
+ {family} {{ import all; export none; }};
+}}""" for number, (address, own, family) in enumerate(zip(neighbors, local, ("ipv4", "ipv6"))))
+        interval = f"interval {INTERVAL} ms; multiplier {MULTIPLIER};"
+        self.neighbors = neighbors
+        super().__init__(node, f"""log stderr all;
+router id 10.0.0.1;
+protocol device {{ scan time 1; }}
+protocol direct {{ ipv4; ipv6; }}
+protocol bfd {{ interface "*" {{ {interval} }}; multihop {{ {interval} }}; }}
+{peers}
+""")
+
+    def established(self, neighbor):
+        return super().established(f"peer{self.neighbors.index(neighbor)}")
+
+    def bfd_state(self, neighbor):
+        found = re.search(rf"^{re.escape(neighbor)}\s+\S+\s+(\S+)", self.birdc("show bfd sessions"), re.M)
+        return found[1].lower() if found else None
+
+    def stop_bfd(self):
+        self.birdc("disable bfd1")
+
+    def continue_bfd(self):
+        self.birdc("enable bfd1")
+
+
+class BfdCase:
+    """What both routers must show; `make_router` is theirs."""
+
+    ROUTER, ROUTER6 = "10.0.0.1", "2001:db8::1"
+    NODE, NODE6 = "10.0.0.11", "2001:db8::11"
+
+    def setUp(self):
+        super().setUp()
+        self.lan = self.segment("lan")
+        self.router = self.host("router", self.lan, "10.0.0.1/24", "2001:db8::1/64")
+        self.lb1 = self.host("lb1", self.lan, "10.0.0.11/24", "2001:db8::11/64")
+
+    def begin(self, **words):
+        self.peer = self.make_router(self.router, [self.NODE, self.NODE6])
+        self.daemon = Anyvip(self.lb1, anyvip(self.ROUTER, self.ROUTER6, **words))
+        self.wait_up()
+
+    def ours(self, name="router"):
+        (peer,) = [peer for peer in self.daemon.status()["peers"] if peer["name"] == name]
+        return peer
+
+    def up(self):
+        return all(self.peer.bfd_state(node) == "up" and self.peer.established(node) for node in (self.NODE, self.NODE6)) \
+            and all(self.ours(name)["bfd"]["state"] == "Up" and self.ours(name)["state"] == "Established"
+                    for name in ("router", "router6")) and all(self.peer.has_route(route) for route in ROUTES)
+
+    def wait_up(self, deadline=20):
+        wait_for(self.up, deadline, "BFD and BGP are up at both ends, in both families, and the routes are there")
+
+    def gone(self):
+        return not any(self.peer.has_route(route) for route in ROUTES)
+
+    def assert_left(self, since, reason):
+        """Within the Detection Time, which the hold time is a hundred of: at both ends."""
+        wait_for(lambda: self.ours()["state"] != "Established", DETECTION + SLACK, "our session has ended")
+        wait_for(self.gone, DETECTION + SLACK, "the routes left the router's table")
+        self.assertLess(time.monotonic() - since, 2 * (DETECTION + SLACK))
+        self.assertIn(reason, self.ours()["last_error"])
+
+    def test_it_comes_up_with_what_both_ends_want(self):
+        self.begin()
+        for name in ("router", "router6"):
+            bfd = wait_for(lambda: self.settled(self.ours(name)["bfd"]), 5, "the intervals are negotiated")
+            self.assertEqual(bfd["detection_time_ms"], INTERVAL * MULTIPLIER)
+            self.assertEqual(bfd["counters"]["times_failed"], 0)
+        text = self.daemon.command("status")
+        self.assertIn("BFD", text)
+        self.assertTrue(all(len(line) <= 80 for line in text.splitlines()), "readable in 80 columns")
+        # And it stays so.
+        never(lambda: not self.up(), 3, "a session flapped")
+
+    @staticmethod
+    def settled(bfd):
+        return bfd if bfd["transmit_interval_ms"] == INTERVAL and bfd["receive_interval_ms"] == INTERVAL else None
+
+    def test_a_path_that_is_cut_is_left_in_a_detection_time_and_found_again(self):
+        self.begin()
+        self.lan.isolate(self.lb1)
+        since = time.monotonic()
+        self.assert_left(since, "BFD down")
+        self.lan.isolate(self.lb1, False)
+        self.wait_up(10)
+        self.assertGreaterEqual(self.ours()["bfd"]["counters"]["times_failed"], 1)
+
+    def test_bfd_that_is_dropped_while_tcp_goes_on_takes_the_session_down_once(self):
+        self.begin()
+        self.lb1.run("nft add table inet test")
+        self.lb1.run(["nft", "add chain inet test in { type filter hook input priority 0; }"])
+        self.lb1.run(["nft", f"add rule inet test in udp dport {self.PORT} drop"])
+        since = time.monotonic()
+        self.assert_left(since, "BFD down")
+        # BFD that is not up keeps no BGP down.
+        wait_for(lambda: self.ours()["state"] == "Established", 10, "BGP is there again, without BFD")
+        self.lb1.run("nft delete table inet test")
+        self.wait_up(10)
+        never(lambda: self.ours()["state"] != "Established", 1, "BFD that comes up ended a session")
+
+    PORT = 3784
+
+    def test_a_decision_loop_that_hangs_is_down_at_the_router(self):
+        self.begin(stall="1s")
+        holder = hold_thread(self.daemon.process, "anyvipd")     # The decision loop is the main thread's.
+        # stall_timeout, and what the newest lease had left of it.
+        wait_for(lambda: self.peer.bfd_state(self.NODE) != "up", 1 + SLACK, "the router hears Down")
+        wait_for(self.gone, 1 + SLACK, "and leaves")
+        # Down and not dead: packets go on.
+        never(lambda: self.peer.bfd_state(self.NODE) == "up", 1, "a hung node looked alive")
+        holder.kill()
+        self.wait_up(20)
+
+    def test_a_daemon_that_was_starved_does_not_think_that_the_router_is_dead(self):
+        # The router waits for 3 s; we would for 300 ms.
+        self.begin(bfd='{ interval = "100ms", multiplier = 30 }')
+        for _ in range(3):
+            self.daemon.process.signal(19)
+            time.sleep(1)       # What is tested: a second in which it does not run.
+            self.daemon.process.signal(18)
+            never(lambda: not self.up(), 1, "a session ended because we slept")
+        for name in ("router", "router6"):
+            self.assertEqual(self.ours(name)["bfd"]["counters"]["times_failed"], 0)
+
+    def test_a_reload_with_other_intervals_flaps_nothing(self):
+        self.begin()
+        self.daemon.reload(anyvip(self.ROUTER, self.ROUTER6, bfd='{ interval = "200ms", multiplier = 5 }'))
+        wait_for(lambda: self.ours()["bfd"]["detection_time_ms"] == 200 * MULTIPLIER, 5, "the slower interval is agreed on")
+        never(lambda: not self.up(), 1, "a session flapped")
+        self.daemon.reload(anyvip(self.ROUTER, self.ROUTER6))
+        wait_for(lambda: self.ours()["bfd"]["detection_time_ms"] == INTERVAL * MULTIPLIER, 5, "and the faster one again")
+        never(lambda: not self.up(), 1, "a session flapped")
+        self.assertEqual(self.ours()["bfd"]["counters"]["times_up"], 1)
+
+
+class WithFrr(BfdCase, Case):
+    def make_router(self, node, neighbors):
+        return FrrWithBfd(node, neighbors)
+
+    def test_a_router_whose_bfd_hangs_is_left_with_cease_bfd_down(self):
+        self.begin()
+        self.peer.stop_bfd()
+        since = time.monotonic()
+        wait_for(lambda: "BFD down" in (self.ours()["last_error"] or ""), DETECTION + SLACK, "our session has ended")
+        self.assertLess(time.monotonic() - since, DETECTION + SLACK)
+        self.assertEqual(self.ours()["bfd"]["last_failure"], "Control Detection Time Expired")
+        received = rf"NOTIFICATION: received from neighbor {re.escape(self.NODE)} 6/10 "
+        wait_for(lambda: re.search(received, self.peer.bgpd.output()), 5, "the router has our Cease/10")
+        self.peer.continue_bfd()
+        self.wait_up(20)
+
+    def test_the_routers_admin_down_does_not_take_bgp_down(self):
+        self.begin()
+        self.peer.configure("bfd", f"peer {self.NODE} interface eth0", "shutdown")
+        wait_for(lambda: self.ours()["bfd"]["remote_state"] == "AdminDown", 5, "we hear AdminDown")
+        never(lambda: "BFD down" in (self.ours()["last_error"] or ""), 1, "AdminDown was taken for a failure")
+
+
+class WithBird(BfdCase, Case):
+    def make_router(self, node, neighbors):
+        return BirdWithBfd(node, neighbors)
+
+
+class MultihopCase(BfdCase):
+    """The router is two hops away; its packets lose a part of their TTL, and go to another port."""
+
+    ROUTER, ROUTER6 = "10.0.1.1", "2001:db8:1::1"
+    PORT = 4784
+
+    def setUp(self):
+        Case.setUp(self)
+        self.lan, far = self.segment("lan"), self.segment("far")
+        middle = self.host("middle", self.lan, "10.0.0.254/24", "2001:db8::254/64")
+        far.join(middle, "eth1", ["10.0.1.254/24", "2001:db8:1::254/64"])
+        middle.sysctl("net.ipv4.ip_forward", 1)
+        middle.sysctl("net.ipv6.conf.all.forwarding", 1)
+        self.router = self.host("router", far, "10.0.1.1/24", "2001:db8:1::1/64")
+        self.lb1 = self.host("lb1", self.lan, "10.0.0.11/24", "2001:db8::11/64")
+        for node, gateway in ((self.router, "10.0.1.254"), (self.lb1, "10.0.0.254")):
+            node.run(f"ip route add default via {gateway}")
+        self.router.run("ip -6 route add default via 2001:db8:1::254")
+        self.lb1.run("ip -6 route add default via 2001:db8::254")
+
+    def begin(self, **words):
+        super().begin(more="multihop = 3\n", **words)
+
+    def test_it_comes_up_with_what_both_ends_want(self):
+        super().test_it_comes_up_with_what_both_ends_want()
+        self.assertEqual(self.ours()["bfd"]["hops"], "multihop")
+
+    # What does not depend on how many hops there are is shown over one.
+    test_a_daemon_that_was_starved_does_not_think_that_the_router_is_dead = None
+    test_a_reload_with_other_intervals_flaps_nothing = None
+    test_a_decision_loop_that_hangs_is_down_at_the_router = None
+
+
+class MultihopWithFrr(MultihopCase, Case):
+    def make_router(self, node, neighbors):
+        return FrrWithBfd(node, neighbors, hops=3)
+
+
+class MultihopWithBird(MultihopCase, Case):
+    def make_router(self, node, neighbors):
+        return BirdWithBfd(node, neighbors, (self.ROUTER, self.ROUTER6), hops=3)
+
+
+if __name__ == "__main__":
+    unittest.main()
