@@ -10,36 +10,26 @@
 #include <utility>
 #include <vector>
 
+#include "bgp/update_writer.hpp"
+
 namespace anyvip::bgp {
 namespace {
+
+constexpr std::array families{net::Family::Ipv4, net::Family::Ipv6};
 
 constexpr std::size_t index_of(net::Family family) {
     return family == net::Family::Ipv4 ? 0 : 1;
 }
 
-/// Room for the header, the other attributes and one prefix in a message of 4096 octets.
-constexpr std::size_t max_variable_attributes = 3800;
-
-std::size_t variable_size(const Route& route) {
-    return 4 * route.communities.size() + 12 * route.large_communities.size() + 4 * std::size_t{route.prepend};
-}
-
 }  // namespace
 
-std::expected<PathAttributes, Withheld> Export::attributes(net::Family family, const Route& route) const {
+std::expected<PathAttributes, Withheld> Export::attributes(net::Family family, const RouteAttributes& route) const {
     if (!carries(family)) return std::unexpected{Withheld::FamilyNotNegotiated};
-    if (variable_size(route) > max_variable_attributes) return std::unexpected{Withheld::TooLarge};
+    const auto next = next_hop_of(family, route);
+    if (!next) return std::unexpected{Withheld::NoNextHop};
     PathAttributes path;
-    if (route.next_hop && route.next_hop->family() == family) {
-        path.next_hop = *route.next_hop;
-    } else if (family == net::Family::Ipv4 && next_hop) {
-        path.next_hop = *next_hop;
-    } else if (family == net::Family::Ipv6 && next_hop6) {
-        path.next_hop = *next_hop6;
-    } else {
-        return std::unexpected{Withheld::NoNextHop};
-    }
-    if (external) {
+    path.next_hop = *next;
+    if (external()) {
         path.as_path.prepend(local_as, std::size_t{1} + route.prepend);
     } else {
         path.local_pref = route.local_pref.value_or(default_local_pref);  // §5.1.5: always to internal peers.
@@ -47,61 +37,91 @@ std::expected<PathAttributes, Withheld> Export::attributes(net::Family family, c
     path.med = route.med;
     path.communities = {route.communities.begin(), route.communities.end()};
     path.large_communities = {route.large_communities.begin(), route.large_communities.end()};
+    path.only_to_customer = only_to_customer;
+    if (!UpdateWriter::fits(family, path, encoding)) return std::unexpected{Withheld::TooLarge};
     return path;
 }
 
-// ---- The table ------------------------------------------------------------------------------------------
-
-AdjRibOut::Entry& AdjRibOut::entry(const net::Prefix& prefix) {
-    const auto place = std::ranges::lower_bound(table_, prefix, {}, &Entry::prefix);
-    if (place != table_.end() && place->prefix == prefix) return *place;
-    return *table_.insert(place, Entry{.prefix = prefix});
+std::optional<net::IpAddress> Export::next_hop_of(net::Family family, const RouteAttributes& route) const {
+    if (route.next_hop && route.next_hop->family() == family) return route.next_hop;
+    if (family == net::Family::Ipv4 && next_hop) return *next_hop;
+    if ((family == net::Family::Ipv6 || ipv4_over_ipv6) && next_hop6) return *next_hop6;
+    return std::nullopt;
 }
 
-const AdjRibOut::Entry* AdjRibOut::find(const net::Prefix& prefix) const {
-    const auto place = std::ranges::lower_bound(table_, prefix, {}, &Entry::prefix);
-    return place != table_.end() && place->prefix == prefix ? &*place : nullptr;
+// ---- What there is to do --------------------------------------------------------------------------------
+
+void AdjRibOut::WorkList::clear() {
+    slots_.clear();
+    done_ = 0;
 }
 
-void AdjRibOut::mark(Entry& entry) {
-    if (!export_ || entry.dirty) return;
-    entry.dirty = true;
-    dirty_.push_back(entry.prefix);
+std::span<const RouteSlot> AdjRibOut::WorkList::front(std::size_t most) const {
+    const auto rest = std::span{slots_}.subspan(done_);
+    return rest.first(std::min(most, rest.size()));
+}
+
+void AdjRibOut::WorkList::drop(std::size_t count, const auto& finished) {
+    // The unfinished ones move to the end of what was looked at, in their order.
+    auto kept = done_ + count;
+    for (auto at = kept; at > done_; --at) {
+        if (!finished(slots_[at - 1])) slots_[--kept] = slots_[at - 1];
+    }
+    done_ = kept;
+    if (empty()) clear();
+}
+
+AdjRibOut::~AdjRibOut() {
+    stop();
+}
+
+void AdjRibOut::mark(RouteSlot slot) {
+    if (!export_) return;
+    if (told_.size() <= slot.value()) told_.resize(routes_->size());
+    auto& row = told(slot);
+    if (withdrawing_ || routes_->route_id(slot) == none) {
+        if (row.in_withdrawals || row.attributes == none) return;
+        row.in_withdrawals = true;
+        withdrawals_.push(slot);
+    } else {
+        if (row.in_announcements) return;
+        row.in_announcements = true;
+        announcements_.push(slot);
+    }
+    settle(slot);
 }
 
 void AdjRibOut::mark_all() {
-    for (auto& entry : table_) mark(entry);
+    for (std::uint32_t slot = 0; slot < routes_->size(); ++slot) {
+        const RouteSlot each{slot};
+        if (routes_->route_id(each) != none || (slot < told_.size() && told(each).attributes != none)) mark(each);
+    }
 }
 
-void AdjRibOut::set_sent(Entry& entry, AttributesId id) {
-    announced_ = announced_ - (entry.sent != none ? 1U : 0U) + (id != none ? 1U : 0U);
-    attributes_.release(std::exchange(entry.sent, id));
+void AdjRibOut::tell(RouteSlot slot, AttributesId id) {
+    auto& row = told(slot);
+    announced_ = announced_ - (row.attributes != none ? 1U : 0U) + (id != none ? 1U : 0U);
+    routes_->attributes().share(id);
+    routes_->attributes().release(std::exchange(row.attributes, id));
+    row.again = false;
 }
 
-void AdjRibOut::forget_empty_entries() {
-    std::erase_if(table_,
-                  [](const Entry& entry) { return entry.wanted == none && entry.sent == none && !entry.dirty; });
+/// The table keeps a slot for as long as there is something to say about it, or to take back.
+void AdjRibOut::settle(RouteSlot slot) {
+    auto& row = told(slot);
+    if (row.held == row.matters()) return;
+    row.held = !row.held;
+    row.held ? routes_->hold(slot) : routes_->let_go(slot);
 }
 
-// ---- What is wanted -------------------------------------------------------------------------------------
-
-void AdjRibOut::change(const net::Prefix& prefix, const std::optional<Route>& route) {
-    const auto network = prefix.network();
-    if (!route && find(network) == nullptr) return;
-    auto& changed = entry(network);
-    const RouteId wanted = route ? routes_.acquire(*route) : none;
-    wanted_ = wanted_ - (changed.wanted != none ? 1U : 0U) + (wanted != none ? 1U : 0U);
-    routes_.release(std::exchange(changed.wanted, wanted));
-    mark(changed);
-    if (wanted == none && !changed.dirty) forget_empty_entries();
+void AdjRibOut::changed(std::span<const RouteSlot> slots) {
+    for (const auto slot : slots) mark(slot);
 }
 
 void AdjRibOut::start(const Export& exported) {
     stop();
     export_ = exported;
-    for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
-        end_of_rib_due_[index_of(family)] = exported.carries(family);
-    }
+    for (const auto family : families) markers_[index_of(family)].end_of_rib_due = exported.carries(family);
     mark_all();
 }
 
@@ -114,177 +134,288 @@ void AdjRibOut::change_export(const Export& exported) {
 void AdjRibOut::stop() {
     export_.reset();
     withdrawing_ = false;
-    end_of_rib_due_ = {};
-    dirty_.clear();
-    for (auto& entry : table_) {
-        set_sent(entry, none);
-        entry.dirty = false;
-        entry.again = false;
+    markers_ = {};
+    withdrawals_.clear();
+    announcements_.clear();
+    for (std::uint32_t slot = 0; slot < told_.size(); ++slot) {
+        tell(RouteSlot{slot}, none);
+        told_[slot].in_withdrawals = false;
+        told_[slot].in_announcements = false;
+        settle(RouteSlot{slot});
     }
-    forget_empty_entries();
+    told_.clear();
 }
 
 void AdjRibOut::refresh(net::Family family) {
-    for (auto& entry : table_) {
-        if (entry.prefix.family() != family || entry.sent == none) continue;
-        entry.again = true;
-        mark(entry);
+    if (!export_ || withdrawing_ || !export_->carries(family)) return;
+    auto& markers = markers_[index_of(family)];
+    if (export_->enhanced_refresh) {
+        // RFC 7313 §4: what a session announces at first ends before any answer begins.
+        markers.refresh_waits = markers.end_of_rib_due;
+        if (markers.refresh_waits) return;
+        markers.refresh_begins = true;
+    }
+    for (std::uint32_t slot = 0; slot < told_.size(); ++slot) {
+        const RouteSlot each{slot};
+        if (told(each).attributes == none || routes_->prefix(each).family() != family) continue;
+        told(each).again = true;
+        mark(each);
     }
 }
 
 void AdjRibOut::withdraw_all() {
     withdrawing_ = true;
-    end_of_rib_due_ = {};
+    markers_ = {};
     mark_all();
 }
 
 // ---- What is sent ---------------------------------------------------------------------------------------
 
-/// One take(): sorts what is dirty into withdrawals and groups of announcements, then fills messages.
+/// One take(): looks at as many slots as the budget could take, sorts them into runs of equal attributes, and has
+/// them written.
 class AdjRibOut::Taking {
 public:
     Taking(AdjRibOut& rib, std::size_t budget)
-        : rib_{rib},
-          budget_{budget},
-          context_{
-              .four_octet_as = rib.export_->four_octet_as, .extended_message = false, .ibgp = !rib.export_->external} {}
+        : rib_{rib}, writer_{rib.export_->encoding, budget}, most_slots_{budget / least_octets + 1} {}
     ~Taking() {
-        for (const auto& [key, id] : told_) rib_.attributes_.release(id);
+        for (const auto& [key, id] : targets_) rib_.routes_->attributes().release(id);
     }
     Taking(const Taking&) = delete;
     Taking& operator=(const Taking&) = delete;
 
-    std::vector<Octets> run() {
-        sort();
+    /// False: the budget ended it.
+    [[nodiscard]] bool run() {
+        begin_refreshes();
         withdraw();
-        announce();
-        keep_the_rest();
-        end_of_rib();
-        return std::move(messages_);
+        if (rib_.withdrawals_.empty()) announce();
+        if (rib_.withdrawals_.empty() && rib_.announcements_.empty()) end_families();
+        return !full_;
+    }
+    void append_to(Taken& taken) {
+        taken.messages += writer_.messages();
+        taken.updates += writer_.updates();
+        auto octets = writer_.take();
+        if (taken.octets.empty()) {
+            taken.octets = std::move(octets);
+        } else {
+            taken.octets.insert(taken.octets.end(), octets.begin(), octets.end());
+        }
     }
 
 private:
-    /// What the peer is to be told of an entry; none: nothing.
-    AttributesId target(const Entry& entry) {
-        if (entry.wanted == none || rib_.withdrawing_) return none;
-        const auto family = entry.prefix.family();
-        const auto [known, added] = told_.try_emplace({entry.wanted, family}, none);
-        if (added) {
-            if (const auto attributes = rib_.export_->attributes(family, rib_.routes_.at(entry.wanted))) {
-                known->second = rib_.attributes_.acquire(*attributes);
-            }
-        }
+    enum class Pass : std::uint8_t { Withdrawals, Announcements };
+
+    /// Of most prefixes that hosts announce: /24 or longer. A peer that wants ten thousand default routes has to
+    /// call twice.
+    static constexpr std::size_t least_octets = 4;
+
+    using RunKey = std::pair<net::Family, AttributesId>;
+    using Runs = std::map<RunKey, std::vector<RouteSlot>>;
+
+    /// What the peer is to be told of a slot; none: nothing.
+    AttributesId target(RouteSlot slot) {
+        const auto wanted = rib_.routes_->route_id(slot);
+        if (wanted == none || rib_.withdrawing_) return none;
+        const std::pair key{wanted, rib_.routes_->prefix(slot).family()};
+        if (key == last_key_) return last_target_;  // Neighbours tend to be alike.
+        const auto [known, added] = targets_.try_emplace(key, none);
+        if (added) known->second = acquire(key.second, rib_.routes_->route(wanted));
+        last_key_ = key;
+        last_target_ = known->second;
         return known->second;
     }
 
-    void sort() {
-        std::ranges::sort(rib_.dirty_);
-        for (const auto& prefix : rib_.dirty_) {
-            auto& entry = rib_.entry(prefix);
-            const auto wanted = target(entry);
-            if (wanted == none && entry.sent != none) {
-                withdrawals_[prefix.family()].push_back(prefix);
-            } else if (wanted != none && (wanted != entry.sent || entry.again)) {
-                announcements_[{prefix.family(), wanted}].push_back(prefix);
-            } else {
-                entry.dirty = false;
-                entry.again = false;
-            }
-        }
+    AttributesId acquire(net::Family family, const Route& route) {
+        const auto& exported = *rib_.export_;
+        const auto* const said = route.for_peer(exported.peer);
+        if (said == nullptr) return none;
+        const auto attributes = exported.attributes(family, *said);
+        return attributes ? rib_.routes_->attributes().acquire(*attributes) : none;
     }
 
     void withdraw() {
-        for (const auto& [family, prefixes] : withdrawals_) {
-            fill(prefixes, none, [&](auto& rest, auto room) { return take_withdrawal(rest, context_, room); });
+        pass_ = Pass::Withdrawals;
+        const auto slots = rib_.withdrawals_.front(most_slots_);
+        for (const auto slot : slots) {
+            auto& row = rib_.told(slot);
+            // It may have a route again: then it is in the other list as well, and nothing to take back.
+            if (row.attributes != none && target(slot) == none) {
+                note_withdrawal(slot);
+            } else {
+                finish(slot, row.attributes);
+            }
         }
+        write_withdrawals();
+        const auto count = slots.size();
+        rib_.withdrawals_.drop(count, [this](RouteSlot slot) { return !rib_.told(slot).in_withdrawals; });
     }
 
     void announce() {
-        for (const auto& [key, prefixes] : announcements_) {
-            const auto id = key.second;
-            const auto& attributes = rib_.attributes_.at(id);
-            fill(prefixes, id,
-                 [&](auto& rest, auto room) { return take_announcement(attributes, rest, context_, room); });
+        pass_ = Pass::Announcements;
+        const auto slots = rib_.announcements_.front(most_slots_);
+        Runs announcements;
+        auto* run = &announcements[{net::Family::Ipv4, none}];
+        RunKey run_key{net::Family::Ipv4, none};
+        for (const auto slot : slots) {
+            auto& row = rib_.told(slot);
+            const auto wanted = target(slot);
+            if (wanted == none && row.attributes != none) {
+                note_withdrawal(slot);  // The session can no longer carry it.
+            } else if (wanted != none && (wanted != row.attributes || row.again)) {
+                const RunKey key{rib_.routes_->prefix(slot).family(), wanted};
+                if (key != run_key) {
+                    run = &announcements[key];
+                    run_key = key;
+                }
+                run->push_back(slot);
+            } else {
+                finish(slot, row.attributes);
+            }
+        }
+        write_withdrawals();
+        for (const auto& [key, members] : announcements) {
+            if (members.empty()) continue;
+            if (full_) break;
+            writer_.announce(key.first, rib_.routes_->attributes().at(key.second));
+            write(members, key.second);
+        }
+        const auto count = slots.size();
+        rib_.announcements_.drop(count, [this](RouteSlot slot) { return !rib_.told(slot).in_announcements; });
+    }
+
+    /// What was said in MP_REACH_NLRI is taken back in MP_UNREACH_NLRI.
+    void note_withdrawal(RouteSlot slot) {
+        const auto family = rib_.routes_->prefix(slot).family();
+        const bool multiprotocol = rib_.routes_->attributes().at(rib_.told(slot).attributes).next_hop.is_v6();
+        withdrawals_[{family, multiprotocol}].push_back(slot);
+    }
+
+    void write_withdrawals() {
+        for (const auto& [key, slots] : std::exchange(withdrawals_, {})) {
+            if (full_) return;
+            writer_.withdraw(key.first, key.second);
+            write(slots, none);
         }
     }
 
-    /// Messages from the front of `prefixes`, until they or the budget are used up.
-    void fill(std::span<const net::Prefix> prefixes, AttributesId id, const auto& take) {
-        while (!full_ && !prefixes.empty()) {
-            auto rest = prefixes;
-            const auto update = take(rest, budget_);
-            if (!update || !append(*update)) {
+    void write(std::span<const RouteSlot> slots, AttributesId id) {
+        for (const auto slot : slots) {
+            if (!writer_.add(rib_.routes_->prefix(slot))) {
                 full_ = true;
                 return;
             }
-            for (const auto& prefix : prefixes.first(prefixes.size() - rest.size())) {
-                auto& entry = rib_.entry(prefix);
-                if (id != none) (void)rib_.attributes_.acquire(rib_.attributes_.at(id));
-                rib_.set_sent(entry, id);
-                entry.dirty = false;
-                entry.again = false;
-            }
-            prefixes = rest;
+            finish(slot, id);
         }
     }
 
-    /// False, and nothing appended, when the budget has no room for it.
-    bool append(const Update& update) {
-        auto octets = encode(Message{update}, context_);
-        if (octets.size() > budget_) return false;
-        budget_ -= octets.size();
-        messages_.push_back(std::move(octets));
-        return true;
-    }
-
-    void keep_the_rest() {
-        std::erase_if(rib_.dirty_, [&](const net::Prefix& prefix) { return !rib_.find(prefix)->dirty; });
-        rib_.forget_empty_entries();
-    }
-
-    void end_of_rib() {
-        if (!rib_.dirty_.empty() || !rib_.end_of_rib_allowed_) return;
-        for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
-            bool& due = rib_.end_of_rib_due_[index_of(family)];
-            if (due && append(bgp::end_of_rib(unicast(family)))) due = false;
+    void finish(RouteSlot slot, AttributesId id) {
+        auto& row = rib_.told(slot);
+        if (row.attributes != id) rib_.tell(slot, id);
+        switch (pass_) {
+            case Pass::Withdrawals: row.in_withdrawals = false; break;
+            case Pass::Announcements:
+                row.in_announcements = false;
+                row.again = false;
+                break;
         }
+        rib_.settle(slot);
+    }
+
+    void begin_refreshes() {
+        for (const auto family : families) {
+            auto& markers = rib_.markers_[index_of(family)];
+            if (!markers.refresh_begins || !append(marker(family, RouteRefresh::begin))) continue;
+            markers.refresh_begins = false;
+            markers.refresh_ends = true;
+        }
+    }
+
+    void end_families() {
+        for (const auto family : families) {
+            auto& markers = rib_.markers_[index_of(family)];
+            if (markers.refresh_ends && append(marker(family, RouteRefresh::end))) markers.refresh_ends = false;
+            if (!markers.end_of_rib_due || !rib_.end_of_rib_allowed_) continue;
+            if (!append(end_of_rib(unicast(family)))) continue;
+            markers.end_of_rib_due = false;
+            if (markers.refresh_waits) rib_.refresh(family);
+        }
+    }
+
+    [[nodiscard]] static RouteRefresh marker(net::Family family, std::uint8_t subtype) {
+        return {.family = unicast(family), .subtype = subtype};
+    }
+
+    [[nodiscard]] bool append(const Message& message) {
+        full_ = full_ || !writer_.append(message);
+        return !full_;
     }
 
     AdjRibOut& rib_;
-    std::size_t budget_;
-    EncodeContext context_;
-    std::map<std::pair<RouteId, net::Family>, AttributesId> told_;  ///< each holds a use of its attributes
-    std::map<net::Family, std::vector<net::Prefix>> withdrawals_;
-    std::map<std::pair<net::Family, AttributesId>, std::vector<net::Prefix>> announcements_;
-    std::vector<Octets> messages_;
+    UpdateWriter writer_;
+    std::size_t most_slots_;
+    std::map<std::pair<RouteTable::RouteId, net::Family>, AttributesId> targets_;  ///< each holds a use
+    std::pair<RouteTable::RouteId, net::Family> last_key_{none, net::Family::Ipv4};
+    AttributesId last_target_ = none;
+    std::map<std::pair<net::Family, bool>, std::vector<RouteSlot>> withdrawals_;  ///< true: multiprotocol
+    Pass pass_ = Pass::Withdrawals;
     bool full_ = false;
 };
 
-std::vector<AdjRibOut::Octets> AdjRibOut::take(std::size_t budget) {
-    if (clean()) return {};
-    return Taking{*this, budget}.run();
+AdjRibOut::Taken AdjRibOut::take(std::size_t budget) {
+    Taken taken;
+    bool room = true;
+    while (room && !clean()) {
+        Taking taking{*this, budget - taken.octets.size()};
+        room = taking.run();
+        taking.append_to(taken);
+    }
+    return taken;
 }
 
 bool AdjRibOut::clean() const {
-    return !export_ || (dirty_.empty() && !(end_of_rib_allowed_ && (end_of_rib_due_[0] || end_of_rib_due_[1])));
+    if (!export_) return true;
+    if (!withdrawals_.empty() || !announcements_.empty()) return false;
+    return std::ranges::none_of(markers_, [this](const Markers& markers) {
+        return markers.refreshing() || (markers.end_of_rib_due && end_of_rib_allowed_);
+    });
 }
 
 // ---- What can be seen -----------------------------------------------------------------------------------
 
+std::size_t AdjRibOut::wanted(const PeerName& peer) const {
+    std::size_t count = 0;
+    for (std::uint32_t slot = 0; slot < routes_->size(); ++slot) {
+        const auto id = routes_->route_id(RouteSlot{slot});
+        if (id != none && routes_->route(id).for_peer(peer) != nullptr) ++count;
+    }
+    return count;
+}
+
 bool AdjRibOut::announces(const net::Prefix& prefix) const {
-    const auto* known = find(prefix.network());
-    return known != nullptr && known->sent != none;
+    const auto slot = routes_->find(prefix);
+    return slot && slot->value() < told_.size() && told(*slot).attributes != none;
 }
 
 std::map<Withheld, std::size_t> AdjRibOut::withheld() const {
     std::map<Withheld, std::size_t> counts;
     if (!export_) return counts;
-    for (const auto& entry : table_) {
-        if (entry.wanted == none) continue;
-        const auto attributes = export_->attributes(entry.prefix.family(), routes_.at(entry.wanted));
-        if (!attributes) ++counts[attributes.error()];
+    std::map<std::pair<RouteTable::RouteId, net::Family>, std::optional<Withheld>> known;
+    for (std::uint32_t slot = 0; slot < routes_->size(); ++slot) {
+        const auto id = routes_->route_id(RouteSlot{slot});
+        if (id == none) continue;
+        const auto family = routes_->prefix(RouteSlot{slot}).family();
+        const auto [reason, added] = known.try_emplace({id, family});
+        if (added) reason->second = why_withheld(family, routes_->route(id));
+        if (reason->second) ++counts[*reason->second];
     }
     return counts;
+}
+
+std::optional<Withheld> AdjRibOut::why_withheld(net::Family family, const Route& route) const {
+    const auto* const said = route.for_peer(export_->peer);
+    if (said == nullptr) return std::nullopt;
+    const auto attributes = export_->attributes(family, *said);
+    return attributes ? std::nullopt : std::optional{attributes.error()};
 }
 
 }  // namespace anyvip::bgp

@@ -7,41 +7,32 @@
 #include <expected>
 #include <map>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
 #include "bgp/asn.hpp"
 #include "bgp/message.hpp"
 #include "bgp/path_attribute.hpp"
+#include "bgp/route_table.hpp"
 
 /// Adj-RIB-Out: what one peer shall know, and what it has been told (RFC 4271 §3.2, §9.2).
 ///
-/// Parts: a Route is what a VIP wants to carry; an Export turns it into what this session can say; AdjRibOut
-/// is one sorted table of {prefix, wanted, sent} and a list of the prefixes where the two may differ.
-/// Peer feeds change() from RoutesChanged, start() and stop() from its session, and asks take() for octets as
-/// the transport has room. There is no queue: a peer that does not read costs one entry per prefix, and gets
-/// only the newest state later. What take() returns counts as sent.
+/// Parts: the RouteTable has the routes, one row for all peers; an Export turns a route into what this session can
+/// say; AdjRibOut is a column beside the table (what the peer was told of each slot), and two lists of slots where
+/// the two may differ: those that have no route any more, and the others.
+/// Peer feeds changed() from RoutesChanged, start() and stop() from its session, and asks take() for octets as
+/// the transport has room. There is no queue: a peer that does not read costs one place in a list per prefix, and
+/// gets only the newest state later. What take() returns counts as sent.
 ///
 /// Order: withdrawals first (a wrong route costs more than a late one), then announcements grouped by
-/// attributes, NLRI packed up to 4096 octets; End-of-RIB once per family and session (RFC 4724 §2), not
+/// attributes, NLRI packed as UpdateWriter does; End-of-RIB once per family and session (RFC 4724 §2), not
 /// before allow_end_of_rib(). No UPDATE repeats what the peer was told, except after refresh() (RFC 2918).
 ///
-/// Not implemented: ADD-PATH, extended messages (RFC 8654), IPv4 routes with IPv6 next hops (RFC 8950),
-/// link-local next hops (RFC 2545 §3), AS4_PATH is the codec's, one table for several peers.
+/// Not implemented: link-local next hops (RFC 2545 §3).
 namespace anyvip::bgp {
-
-/// What one VIP's route carries to one peer. A level: the newest counts.
-struct Route {
-    std::vector<Community> communities{};
-    std::vector<LargeCommunity> large_communities{};
-    std::optional<std::uint32_t> med{};
-    std::uint8_t prepend = 0;                   ///< our AS so many times more; external peers only
-    std::optional<std::uint32_t> local_pref{};  ///< internal peers only; nullopt: 100
-    std::optional<net::IpAddress> next_hop{};   ///< of the prefix' family; nullopt: the session's
-    friend auto operator<=>(const Route&, const Route&) = default;
-};
 
 /// Why a wanted route is not announced in this session.
 enum class Withheld : std::uint8_t {
@@ -52,71 +43,42 @@ enum class Withheld : std::uint8_t {
 
 /// How one session turns routes into path attributes.
 struct Export {
+    PeerName peer;  ///< that routes may name
     Asn local_as;
-    bool external = true;
-    bool four_octet_as = true;
-    bool ipv4 = false;  ///< negotiated families
+    EncodeContext encoding{};
+    bool enhanced_refresh = false;  ///< RFC 7313
+    bool ipv4 = false;              ///< negotiated families
     bool ipv6 = false;
+    bool ipv4_over_ipv6 = false;            ///< RFC 8950: the peer takes IPv4 routes with an IPv6 next hop
+    std::optional<Asn> only_to_customer{};  ///< RFC 9234 §5
     std::optional<net::Ipv4Address> next_hop;
     std::optional<net::Ipv6Address> next_hop6;
     friend bool operator==(const Export&, const Export&) = default;
 
+    [[nodiscard]] bool external() const { return !encoding.ibgp; }
     [[nodiscard]] bool carries(net::Family family) const { return family == net::Family::Ipv4 ? ipv4 : ipv6; }
     /// What the peer is told of a route of this family, or why nothing. Communities sorted and once each, next
     /// hop filled in, LOCAL_PREF to internal peers only, prepends to external ones only: what this session
     /// cannot tell apart is equal here.
-    [[nodiscard]] std::expected<PathAttributes, Withheld> attributes(net::Family family, const Route& route) const;
-};
-
-/// A value as a number: equal values have the same one for as long as anybody uses it; 0 is none.
-template <class T>
-class Interned {
-public:
-    using Id = std::uint32_t;
-
-    Interned() = default;
-    Interned(Interned&&) = default;  // A copy's slots would point into the original's map.
-    Interned& operator=(Interned&&) = default;
-
-    [[nodiscard]] Id acquire(const T& value) {
-        const auto [found, added] = ids_.try_emplace(value, Id{0});
-        if (added) {
-            if (free_.empty()) {
-                free_.push_back(static_cast<Id>(slots_.size()));
-                slots_.emplace_back();
-            }
-            found->second = free_.back();
-            free_.pop_back();
-            slots_[found->second] = {.place = found, .uses = 0};
-        }
-        ++slots_[found->second].uses;
-        return found->second;
-    }
-    void release(Id id) {
-        if (id == 0 || --slots_[id].uses > 0) return;
-        ids_.erase(slots_[id].place);
-        free_.push_back(id);
-    }
-    /// Precondition: acquired and not released.
-    [[nodiscard]] const T& at(Id id) const { return slots_[id].place->first; }
-    [[nodiscard]] std::size_t size() const { return ids_.size(); }
+    [[nodiscard]] std::expected<PathAttributes, Withheld> attributes(net::Family family,
+                                                                     const RouteAttributes& route) const;
 
 private:
-    struct Slot {
-        typename std::map<T, Id>::iterator place{};
-        std::uint32_t uses = 0;
-    };
-    std::map<T, Id> ids_;
-    std::vector<Slot> slots_{1};
-    std::vector<Id> free_;
+    [[nodiscard]] std::optional<net::IpAddress> next_hop_of(net::Family family, const RouteAttributes& route) const;
 };
 
 class AdjRibOut {
 public:
     using Octets = std::vector<std::uint8_t>;
 
-    /// The level of one prefix: a route, or none. Host bits are cleared.
-    void change(const net::Prefix& prefix, const std::optional<Route>& route);
+    /// `routes` outlives it.
+    explicit AdjRibOut(RouteTable& routes) : routes_{&routes} {}
+    ~AdjRibOut();
+    AdjRibOut(AdjRibOut&&) = default;  // What is moved from holds nothing.
+    AdjRibOut& operator=(AdjRibOut&&) = delete;
+
+    /// These slots have other routes than before.
+    void changed(std::span<const RouteSlot> slots);
 
     /// A session is up: the peer knows nothing yet.
     void start(const Export& exported);
@@ -126,57 +88,86 @@ public:
     void stop();
     /// Everything wanted at first is here; End-of-RIB may follow it. Holds for later sessions too.
     void allow_end_of_rib() { end_of_rib_allowed_ = true; }
-    /// RFC 2918: the peer asks for a family again.
+    /// RFC 2918: the peer asks for a family again. With enhanced refresh (RFC 7313) the answer begins and ends with
+    /// BoRR and EoRR.
     void refresh(net::Family family);
-    /// Everything is to be withdrawn, and nothing announced until the next start(). The wanted level stays.
+    /// Everything is to be withdrawn, and nothing announced until the next start(). The table stays.
     void withdraw_all();
 
-    /// Whole UPDATEs of together at most `budget` octets.
-    [[nodiscard]] std::vector<Octets> take(std::size_t budget);
+    struct Taken {
+        Octets octets;  ///< whole messages
+        std::size_t messages = 0;
+        std::size_t updates = 0;  ///< of them
+    };
+    /// Messages of together at most `budget` octets.
+    [[nodiscard]] Taken take(std::size_t budget);
     /// take() would return nothing, however large its budget.
     [[nodiscard]] bool clean() const;
 
-    [[nodiscard]] std::size_t wanted() const { return wanted_; }
+    /// Routes that are for this peer; looks at the whole table.
+    [[nodiscard]] std::size_t wanted(const PeerName& peer) const;
     [[nodiscard]] std::size_t announced() const { return announced_; }
     [[nodiscard]] bool announces(const net::Prefix& prefix) const;
     /// How many wanted routes this session withholds, by reason.
     [[nodiscard]] std::map<Withheld, std::size_t> withheld() const;
 
 private:
-    using RouteId = Interned<Route>::Id;
-    using AttributesId = Interned<PathAttributes>::Id;
-    static constexpr std::uint32_t none = 0;
+    using AttributesId = RouteTable::Attributes::Id;
+    static constexpr AttributesId none = RouteTable::Attributes::none;
 
-    struct Entry {
-        net::Prefix prefix;
-        RouteId wanted = none;     ///< as the VIP wants it
-        AttributesId sent = none;  ///< as the peer was told
-        bool dirty = false;        ///< is in dirty_
-        bool again = false;        ///< asked for by refresh()
+    /// The peer's side of a row.
+    struct Told {
+        AttributesId attributes = none;  ///< none: it does not know the prefix
+        bool in_withdrawals : 1 = false;
+        bool in_announcements : 1 = false;
+        bool again : 1 = false;  ///< asked for by refresh()
+        bool held : 1 = false;
+        [[nodiscard]] bool matters() const { return attributes != none || in_withdrawals || in_announcements; }
+    };
+    /// Slots to look at, in order. What is done leaves at the front.
+    class WorkList {
+    public:
+        void push(RouteSlot slot) { slots_.push_back(slot); }
+        void clear();
+        [[nodiscard]] bool empty() const { return done_ == slots_.size(); }
+        /// At most so many; valid until the next push().
+        [[nodiscard]] std::span<const RouteSlot> front(std::size_t most) const;
+        /// Of the first `count`, those that are finished leave.
+        void drop(std::size_t count, const auto& finished);
+
+    private:
+        std::vector<RouteSlot> slots_;
+        std::size_t done_ = 0;
+    };
+    /// A family's answer to a request for refresh, and its End-of-RIB.
+    struct Markers {
+        bool end_of_rib_due = false;
+        bool refresh_waits = false;  ///< for End-of-RIB (RFC 7313 §4)
+        bool refresh_begins = false;
+        bool refresh_ends = false;
+        [[nodiscard]] bool refreshing() const { return refresh_begins || refresh_ends; }
     };
     class Taking;  ///< one take(): adj_rib_out.cpp
 
-    [[nodiscard]] Entry& entry(const net::Prefix& prefix);
-    [[nodiscard]] const Entry* find(const net::Prefix& prefix) const;
-    void mark(Entry& entry);
+    [[nodiscard]] Told& told(RouteSlot slot) { return told_[slot.value()]; }
+    [[nodiscard]] const Told& told(RouteSlot slot) const { return told_[slot.value()]; }
+    void mark(RouteSlot slot);
     void mark_all();
-    void set_sent(Entry& entry, AttributesId id);
-    void forget_empty_entries();
+    void tell(RouteSlot slot, AttributesId id);
+    void settle(RouteSlot slot);
+    [[nodiscard]] std::optional<Withheld> why_withheld(net::Family family, const Route& route) const;
 
-    std::vector<Entry> table_;        ///< sorted by prefix
-    std::vector<net::Prefix> dirty_;  ///< each once
-    Interned<Route> routes_;
-    Interned<PathAttributes> attributes_;
-    std::size_t wanted_ = 0;
+    RouteTable* routes_;
+    std::vector<Told> told_;  ///< by slot; may be shorter than the table
+    WorkList withdrawals_;
+    WorkList announcements_;
     std::size_t announced_ = 0;
     std::optional<Export> export_;  ///< of the session that is up
     bool withdrawing_ = false;
     bool end_of_rib_allowed_ = false;
-    std::array<bool, 2> end_of_rib_due_{};  ///< by family
+    std::array<Markers, 2> markers_{};  ///< by family
 };
 
 [[nodiscard]] std::string_view describe(Withheld reason);
-/// "communities 65010:100 med 50 prepend 1"; "plain" without anything.
-[[nodiscard]] std::string describe(const Route& route);
 
 }  // namespace anyvip::bgp

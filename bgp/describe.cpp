@@ -159,16 +159,26 @@ std::string_view describe(Withheld reason) {
     return "unknown reason";
 }
 
-std::string describe(const Route& route) {
+std::string describe(const RouteAttributes& attributes) {
     std::string text;
     const auto add = [&](const std::string& item) { text += (text.empty() ? "" : " ") + item; };
-    if (route.next_hop) add("next_hop=" + describe(*route.next_hop));
-    if (route.med) add("med=" + std::to_string(*route.med));
-    if (route.local_pref) add("local_pref=" + std::to_string(*route.local_pref));
-    if (route.prepend != 0) add("prepend=" + std::to_string(route.prepend));
-    for (const auto& community : route.communities) add(describe(community));
-    for (const auto& community : route.large_communities) add(describe(community));
+    if (attributes.next_hop) add("next_hop=" + describe(*attributes.next_hop));
+    if (attributes.med) add("med=" + std::to_string(*attributes.med));
+    if (attributes.local_pref) add("local_pref=" + std::to_string(*attributes.local_pref));
+    if (attributes.prepend != 0) add("prepend=" + std::to_string(attributes.prepend));
+    for (const auto& community : attributes.communities) add(describe(community));
+    for (const auto& community : attributes.large_communities) add(describe(community));
     return text.empty() ? "plain" : text;
+}
+
+std::string describe(const Route& route) {
+    auto text = describe(route.attributes);
+    if (route.peers) {
+        text += ", to";
+        for (const auto& peer : *route.peers) text += ' ' + describe(peer);
+    }
+    for (const auto& [peer, attributes] : route.exceptions) text += ", " + describe(peer) + ": " + describe(attributes);
+    return text;
 }
 
 std::string describe(const Start&) {
@@ -202,9 +212,7 @@ std::string describe(const Written& event) {
 }
 std::string describe(const RoutesChanged& event) {
     std::string text = "RoutesChanged";
-    for (const auto& change : event.changes) {
-        text += ' ' + describe(change.prefix) + ' ' + (change.route ? describe(*change.route) : "withdrawn");
-    }
+    for (const auto slot : event.slots) text += ' ' + describe(slot);
     return text;
 }
 std::string describe(const InitialRoutesComplete&) {

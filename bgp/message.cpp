@@ -88,29 +88,6 @@ void withdraw_all(Update& update) {
     withdrawn.insert(withdrawn.end(), reach.nlri.begin(), reach.nlri.end());
 }
 
-std::size_t size_of(const Update& update, const EncodeContext& context) {
-    wire::Writer out;
-    encode(update, context, out);
-    return header_size + out.size();
-}
-
-/// Moves prefixes of the first one's family over to `taken` while they fit. False when not even one does.
-bool take(std::span<const net::Prefix>& prefixes, std::vector<Nlri>& taken, std::size_t used,
-          const EncodeContext& context, std::size_t max_octets) {
-    const auto family = prefixes.front().family();
-    std::size_t count = 0;
-    for (; count < prefixes.size() && prefixes[count].family() == family; ++count) {
-        used += encoded_size(prefixes[count]);
-        if (used > max_size(context) || (used > max_octets && count > 0)) break;
-    }
-    taken.assign(prefixes.begin(), prefixes.begin() + static_cast<std::ptrdiff_t>(count));
-    prefixes = prefixes.subspan(count);
-    return count > 0;
-}
-
-/// An MP attribute above 255 octets has one more octet of length than the empty one that was measured.
-constexpr std::size_t extended_length = 1;
-
 template <class Items>
 std::string joined(const Items& items, std::string_view separator) {
     std::string text;
@@ -306,37 +283,6 @@ Result<Update> decode_update(std::span<const std::uint8_t> body, const DecodeCon
     update.nlri = std::move(*announced_routes);
     update.errors = std::move(decoded->errors);
     if (decoded->treat_as_withdraw) withdraw_all(update);
-    return update;
-}
-
-std::optional<Update> take_announcement(const PathAttributes& attributes, std::span<const net::Prefix>& prefixes,
-                                        const EncodeContext& context, std::size_t max_octets) {
-    if (prefixes.empty()) return std::nullopt;
-    const auto family = prefixes.front().family();
-    assert(family == net::Family::Ipv4 || attributes.next_hop.is_v6());
-    Update update;
-    update.attributes = attributes;
-    if (family == net::Family::Ipv4 && attributes.next_hop.is_v4()) {
-        update.nlri = {prefixes.front()};  // It takes one for NEXT_HOP to be written.
-        const auto used = size_of(update, context) - encoded_size(prefixes.front());
-        if (!take(prefixes, update.nlri, used, context, max_octets)) return std::nullopt;
-    } else {
-        update.mp_reach = MpReach{unicast(family), attributes.next_hop, std::nullopt, {}};
-        const auto used = size_of(update, context) + extended_length;
-        if (!take(prefixes, update.mp_reach->nlri, used, context, max_octets)) return std::nullopt;
-    }
-    return update;
-}
-
-std::optional<Update> take_withdrawal(std::span<const net::Prefix>& prefixes, const EncodeContext& context,
-                                      std::size_t max_octets) {
-    if (prefixes.empty()) return std::nullopt;
-    Update update;
-    const auto family = prefixes.front().family();
-    if (family == net::Family::Ipv6) update.mp_unreach = MpUnreach{ipv6_unicast, {}};
-    auto& withdrawn = update.mp_unreach ? update.mp_unreach->withdrawn : update.withdrawn;
-    const auto used = size_of(update, context) + extended_length;
-    if (!take(prefixes, withdrawn, used, context, max_octets)) return std::nullopt;
     return update;
 }
 

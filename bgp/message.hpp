@@ -20,7 +20,7 @@
 /// BGP messages (RFC 4271 §4): a struct each, encoded and decoded side by side in message.cpp.
 ///
 ///     octets -> Framer (framer.hpp) -> RawMessage -> decode() -> Message -> bgp::Fsm
-///     bgp::AdjRibOut -> take_announcement()/take_withdrawal() -> Update -> encode() -> octets
+///     bgp::AdjRibOut -> UpdateWriter (update_writer.hpp: many prefixes, one set of attributes) -> octets
 ///
 /// All functions are total and know nothing but their arguments: what was negotiated comes as a context, and what
 /// is wrong with the octets leaves as the NOTIFICATION to send. decode() judges what every peer must get right
@@ -108,20 +108,6 @@ void encode(const Update& update, const EncodeContext& context, wire::Writer& ou
 [[nodiscard]] Result<Update> decode_update(std::span<const std::uint8_t> body, const DecodeContext& context);
 void encode(const RouteRefresh& refresh, wire::Writer& out);
 [[nodiscard]] Result<RouteRefresh> decode_route_refresh(std::span<const std::uint8_t> body);
-
-/// One UPDATE that announces prefixes from the front of `prefixes`, which moves on past those taken: as many as are
-/// of the first one's family and fit into a message, and into `max_octets`; at least one. IPv4 prefixes with an IPv4
-/// next hop go into the classic field, all others into MP_REACH_NLRI.
-/// nullopt, with `prefixes` untouched, when the attributes leave no room for a single prefix, or there is none.
-/// Precondition: an IPv6 prefix has an IPv6 next hop.
-[[nodiscard]] std::optional<Update> take_announcement(const PathAttributes& attributes,
-                                                      std::span<const net::Prefix>& prefixes,
-                                                      const EncodeContext& context,
-                                                      std::size_t max_octets = max_extended_message_size);
-/// The same for withdrawals: IPv4 in the classic field, IPv6 in MP_UNREACH_NLRI. nullopt only for no prefixes.
-[[nodiscard]] std::optional<Update> take_withdrawal(std::span<const net::Prefix>& prefixes,
-                                                    const EncodeContext& context,
-                                                    std::size_t max_octets = max_extended_message_size);
 
 /// A route that RFC 9234 §5 takes for a leak: its UPDATE withdraws what it announced, and says so.
 void withdraw_leak(Update& update);

@@ -969,10 +969,10 @@ Result<DecodedAttributes> decode_attributes(std::span<const std::uint8_t> attrib
 
 void encode_prefix(const net::Prefix& prefix, wire::Writer& out) {
     const auto network = prefix.network();
+    const auto write = [&](const auto& octets) { out.bytes(std::span{octets}.first(encoded_size(network) - 1)); };
     out.u8(network.length());
-    wire::Writer address;
-    address.ip(network.address());
-    out.bytes(address.view().first(encoded_size(network) - 1));
+    network.family() == net::Family::Ipv4 ? write(network.address().v4().bytes())
+                                          : write(network.address().v6().bytes());
 }
 
 std::size_t encoded_size(const net::Prefix& prefix) {

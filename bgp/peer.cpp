@@ -121,9 +121,7 @@ private:
     }
 
     void on(const RoutesChanged& event) {
-        std::map<net::Prefix, const std::optional<Route>*> newest;  // In order: the table grows at its end.
-        for (const auto& change : event.changes) newest[change.prefix] = &change.route;
-        for (const auto& [prefix, route] : newest) peer_.adj_rib_out_.change(prefix, *route);
+        peer_.adj_rib_out_.changed(event.slots);
         peer_.routes_owed_ = true;
     }
 
@@ -384,13 +382,10 @@ private:
     }
 
     void give_updates(std::size_t budget) {
-        std::vector<std::uint8_t> bytes;
-        for (const auto& update : peer_.adj_rib_out_.take(budget)) {
-            bytes.insert(bytes.end(), update.begin(), update.end());
-            ++peer_.counters_.messages_out;
-            ++peer_.counters_.updates_out;
-        }
-        if (!bytes.empty()) give(*peer_.primary_.connection, std::move(bytes));
+        auto taken = peer_.adj_rib_out_.take(budget);
+        peer_.counters_.messages_out += taken.messages;
+        peer_.counters_.updates_out += taken.updates;
+        if (!taken.octets.empty()) give(*peer_.primary_.connection, std::move(taken.octets));
     }
 
     void tell_routes_sent() {
@@ -409,13 +404,17 @@ private:
         const auto& config = peer_.config_;
         const auto& negotiated = *seat.fsm.negotiated();
         const auto& local = seat.connection->local.address;
-        Export exported{.local_as = config.local_as,
-                        .external = negotiated.external,
-                        .four_octet_as = negotiated.four_octet_as,
-                        .ipv4 = negotiated.ipv4,
-                        .ipv6 = negotiated.ipv6,
-                        .next_hop = config.next_hop,
-                        .next_hop6 = config.next_hop6};
+        Export exported{
+            .peer = config.name,
+            .local_as = config.local_as,
+            .encoding = negotiated.encode_context(),
+            .enhanced_refresh = negotiated.enhanced_route_refresh,
+            .ipv4 = negotiated.ipv4,
+            .ipv6 = negotiated.ipv6,
+            .ipv4_over_ipv6 = negotiated.extended_next_hop,
+            .only_to_customer = negotiated.role ? otc_to_send(*negotiated.role, config.local_as) : std::nullopt,
+            .next_hop = config.next_hop,
+            .next_hop6 = config.next_hop6};
         if (!exported.next_hop && local.is_v4()) exported.next_hop = local.v4();
         if (!exported.next_hop6 && local.is_v6() && !local.is_link_local()) exported.next_hop6 = local.v6();
         return exported;
@@ -448,8 +447,11 @@ private:
     Actions actions_;
 };
 
-Peer::Peer(const PeerConfig& config, Random& random)
-    : config_{config}, random_{&random}, primary_{.fsm = Fsm{config, random}, .attempt = {}, .connection = {}} {}
+Peer::Peer(const PeerConfig& config, Random& random, RouteTable& routes)
+    : config_{config},
+      random_{&random},
+      primary_{.fsm = Fsm{config, random}, .attempt = {}, .connection = {}},
+      adj_rib_out_{routes} {}
 
 Actions Peer::handle(const Event& event, TimePoint now) {
     return Turn{*this, now}.run(event);
@@ -481,7 +483,7 @@ Status Peer::status() const {
         status.negotiated = *negotiated;
         status.offered = furthest.offered;
     }
-    status.routes_wanted = adj_rib_out_.wanted();
+    status.routes_wanted = adj_rib_out_.wanted(config_.name);
     status.routes_announced = adj_rib_out_.announced();
     status.routes_withheld = adj_rib_out_.withheld();
     status.last_error = last_error_;

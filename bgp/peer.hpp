@@ -21,6 +21,7 @@
 #include "bgp/message.hpp"
 #include "bgp/notification.hpp"
 #include "bgp/peer_config.hpp"
+#include "bgp/route_table.hpp"
 
 /// One BGP peer: its session, however many connections it takes to get one, and the routes it is told.
 ///
@@ -52,12 +53,6 @@ namespace anyvip::bgp {
 using ConnectionId = Strong<std::uint64_t, struct ConnectionIdTag>;
 /// One OpenConnection; assigned by the Peer, unique in it.
 using AttemptId = Strong<std::uint64_t, struct AttemptIdTag>;
-
-struct RouteChange {
-    net::Prefix prefix;
-    std::optional<Route> route;  ///< nullopt: withdraw
-    friend bool operator==(const RouteChange&, const RouteChange&) = default;
-};
 
 // Events.
 using anyvip::describe;
@@ -106,8 +101,8 @@ struct Written {
     std::uint64_t octets = 0;  ///< that TCP has taken since the connection was opened
     friend bool operator==(const Written&, const Written&) = default;
 };
-struct RoutesChanged {
-    std::vector<RouteChange> changes;
+struct RoutesChanged {  ///< in the RouteTable, which is changed before
+    std::vector<RouteSlot> slots;
     friend bool operator==(const RoutesChanged&, const RoutesChanged&) = default;
 };
 struct InitialRoutesComplete {  ///< the first verdicts are known
@@ -229,8 +224,8 @@ public:
     /// Octets of UPDATEs that may be with the transport before TCP has taken them.
     static constexpr std::uint64_t send_window = 65536;
 
-    /// `random` outlives the peer.
-    Peer(const PeerConfig& config, Random& random);
+    /// `random` and `routes` outlive the peer.
+    Peer(const PeerConfig& config, Random& random, RouteTable& routes);
 
     [[nodiscard]] Actions handle(const Event& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
 #include "anyvip/time.hpp"
 #include "bgp/asn.hpp"
@@ -47,6 +48,7 @@ private:
 /// What the operator says about one peer, and what of our own the peer sees. A value: Peer keeps a copy,
 /// ConfigChanged brings another, io/ reads the transport's part of it.
 struct PeerConfig {
+    PeerName name;  ///< routes may name it
     Asn local_as;
     net::Ipv4Address router_id;  ///< BGP Identifier: 32 bits, not zero (RFC 6286)
 

@@ -292,7 +292,7 @@ void Decision::configure_peers(Turn& turn) {
             }
             continue;
         }
-        peers_.emplace(name, Peer{.core = bgp::Peer{peer, random_}});
+        peers_.emplace(name, Peer{.core = bgp::Peer{peer, random_, routes_}});
         feed_peer(name, bgp::Start{}, turn);
         if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
     }
@@ -330,12 +330,7 @@ void Decision::configure_vips(Turn& turn) {
         auto& vip = known->second;
         if (vip.next) continue;
         const bool other_routes = vip.config.bgp != wanted.bgp;
-        if (other_routes && vip.announced) {
-            // Peers that the VIP no longer goes to must hear it.
-            vip.announced = false;
-            route_changed(vip, turn);
-            vip.announced = true;
-        }
+        if (other_routes && vip.announced) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
         vip.config = wanted;
         if (other_routes && vip.announced) route_changed(vip, turn);
         feed(wanted.name, vip::ConfigChanged{lifecycle_config(*config_, wanted)}, turn);
@@ -504,22 +499,30 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     if (sessions_changed) report_sessions(turn);
 }
 
-void Decision::route_changed(Vip& vip, Turn& turn) {
-    const auto prefix = net::Prefix::host(vip.config.address.address());
+void Decision::expect_to_be_sent(const Vip& vip) {
     for (const auto& name : vip.config.bgp.peers) {
         const auto peer = peers_.find(name);
-        if (peer == peers_.end() || peer->second.leaving) continue;
-        peer->second.unsent.insert(vip.config.name);
-        turn.routes[name].push_back({prefix, vip.announced ? std::optional{route(vip.config.bgp)} : std::nullopt});
+        if (peer != peers_.end() && !peer->second.leaving) peer->second.unsent.insert(vip.config.name);
     }
 }
 
-/// One RoutesChanged per peer, so that routes with equal attributes share an UPDATE.
+void Decision::route_changed(Vip& vip, Turn& turn) {
+    expect_to_be_sent(vip);
+    turn.routes.push_back({.prefix = net::Prefix::host(vip.config.address.address()),
+                           .route = vip.announced ? std::optional{route(vip.config.bgp)} : std::nullopt});
+}
+
+/// All changes at once, so that routes with equal attributes share an UPDATE. A peer that a VIP does not go to, or
+/// no longer does, sees so in the route.
 void Decision::flush_routes(Turn& turn) {
     // A peer's RoutesSent may let a lifecycle go on and change routes again.
     while (!turn.routes.empty() || !turn.withdrawn.empty()) {
-        auto routes = std::exchange(turn.routes, {});
-        for (auto& [name, changes] : routes) feed_peer(name, bgp::RoutesChanged{std::move(changes)}, turn);
+        const bgp::RoutesChanged changed{routes_.change(std::exchange(turn.routes, {}))};
+        for (auto it = peers_.begin(); it != peers_.end();) {
+            const auto name = it->first;  // One that leaves may be gone afterwards.
+            ++it;
+            feed_peer(name, changed, turn);
+        }
         // Without any peer nothing has to be sent.
         for (const auto& name : std::exchange(turn.withdrawn, {})) tell_if_sent(name, turn);
     }

@@ -177,7 +177,7 @@ private:
         TimePoint now;
         Actions wire;
         Actions rest;
-        std::map<PeerName, std::vector<bgp::RouteChange>> routes = {};
+        std::vector<bgp::RouteChange> routes = {};
         std::set<VipName> withdrawn = {};
         std::set<RouterName> routers = {};  ///< whose lease may be another one now
     };
@@ -231,6 +231,7 @@ private:
 
     // Peers.
     void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
+    void expect_to_be_sent(const Vip& vip);
     void route_changed(Vip& vip, Turn& turn);
     void flush_routes(Turn& turn);
     void tell_if_sent(const VipName& name, Turn& turn);
@@ -252,6 +253,7 @@ private:
     std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
     vip::Coordinator coordinator_;
     std::map<VipName, Vip> vips_;
+    bgp::RouteTable routes_;  ///< outlives the peers
     std::map<PeerName, Peer> peers_;
     std::map<RouterName, Router> routers_;
     std::optional<ConfigureSpeaker> speaker_;

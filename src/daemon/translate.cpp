@@ -118,6 +118,7 @@ vip::LifecycleConfig lifecycle_config(const config::Config& config, const config
 
 bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     bgp::PeerConfig to;
+    to.name = peer.name;
     to.local_as = bgp::Asn{bgp.asn.value()};
     to.router_id = bgp.router_id.address;
     to.address = peer.address;
@@ -147,13 +148,15 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
 
 bgp::Route route(const config::VipBgp& vip) {
     bgp::Route to;
-    for (const auto& community : vip.communities) to.communities.emplace_back(community.asn, community.value);
+    auto& attributes = to.attributes;
+    for (const auto& community : vip.communities) attributes.communities.emplace_back(community.asn, community.value);
     for (const auto& community : vip.large_communities) {
-        to.large_communities.push_back({community.global, community.local1, community.local2});
+        attributes.large_communities.push_back({community.global, community.local1, community.local2});
     }
-    to.med = vip.med;
-    to.prepend = vip.prepend;
-    to.local_pref = vip.local_pref;
+    attributes.med = vip.med;
+    attributes.prepend = vip.prepend;
+    attributes.local_pref = vip.local_pref;
+    to.peers.emplace(vip.peers.begin(), vip.peers.end());
     return to;
 }
 

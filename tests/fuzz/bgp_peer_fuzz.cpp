@@ -1,3 +1,4 @@
+#include <array>
 #include <cassert>
 #include <chrono>
 #include <cstddef>
@@ -57,7 +58,7 @@ private:
             case 6: return received(in_.sub(in_.u8()).rest());
             case 7: return received(router_message(in_.u8()));
             case 8: return feed(Written{connection(), in_.u32()});
-            case 9: return feed(RoutesChanged{{change(), change()}});
+            case 9: return change_routes();
             case 10: return feed(InitialRoutesComplete{});
             case 11: now_ += std::chrono::milliseconds{in_.u16()}; return feed(TimerExpired{});
             case 12: return feed(BfdDown{"fuzzed"});
@@ -66,12 +67,17 @@ private:
         }
     }
 
+    void change_routes() {
+        const std::array changes{change(), change()};
+        feed(RoutesChanged{routes_.change(changes)});
+    }
+
     RouteChange change() {
         const auto octet = in_.u8();
         RouteChange change{.prefix = net::Prefix::host(net::Ipv4Address{0xcb007100U + octet % 16U}), .route = {}};
         if (octet >= 64) {
             change.route.emplace();
-            change.route->med = octet % 3;
+            change.route->attributes.med = octet % 3;
         }
         return change;
     }
@@ -153,7 +159,8 @@ private:
     wire::Reader in_;
     Random random_{1};
     TimePoint now_{std::chrono::seconds{1000}};
-    Peer peer_{config(), random_};
+    RouteTable routes_;
+    Peer peer_{config(), random_, routes_};
     AttemptId attempt_;
     std::set<ConnectionId> open_;
     std::uint64_t last_connection_ = 0;

@@ -39,7 +39,8 @@ public:
 
 private:
     struct Session {
-        Session(const bgp::PeerConfig& config, Random& random) : core{config, random} {}
+        Session(const bgp::PeerConfig& config, Random& random) : core{config, random, own_routes} {}
+        bgp::RouteTable own_routes;  ///< none: it announces nothing
         bgp::Peer core;
         std::map<net::Prefix, TimePoint> routes;  ///< with the instant of the first announcement
         std::deque<bgp::Event> queue;

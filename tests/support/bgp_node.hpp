@@ -26,7 +26,7 @@ namespace anyvip::testing {
 class BgpNode {
 public:
     BgpNode(boost::asio::io_context& context, const bgp::PeerConfig& config)
-        : peer_{config, random_},
+        : peer_{config, random_, routes_},
           speaker_{context.get_executor(), [this](const PeerName&, bgp::Event event) { feed(std::move(event)); }} {}
 
     std::vector<std::string> configure(const std::vector<net::Endpoint>& listen,
@@ -56,6 +56,11 @@ public:
         busy_ = false;
     }
 
+    /// The route of this prefix from now on.
+    void announce(const net::Prefix& prefix, const bgp::Route& route) {
+        feed(bgp::RoutesChanged{routes_.change({prefix, route})});
+    }
+
     void tick() {
         if (peer_.deadline() && *peer_.deadline() <= now()) feed(bgp::TimerExpired{});
     }
@@ -71,6 +76,7 @@ public:
 
 private:
     Random random_{42};
+    bgp::RouteTable routes_;
     PeerName name_{"peer"};
     bgp::Peer peer_;
     std::deque<bgp::Event> events_;

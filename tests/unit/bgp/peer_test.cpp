@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -124,11 +125,18 @@ protected:
         (void)feed(Written{ConnectionId{1}, 1U << 30U});
     }
 
+    /// Another peer in the place of this one.
+    void become(const PeerConfig& config) {
+        std::destroy_at(&peer);
+        std::construct_at(&peer, config, random, routes);
+    }
+
     void take_all() { (void)feed(Written{ConnectionId{1}, 1U << 30U}); }
 
     Random random{1};
+    RouteTable routes;
     TimePoint now = t0;
-    Peer peer{config_of_node(), random};
+    Peer peer{config_of_node(), random, routes};
 };
 
 TEST_F(PeerTest, StartOpensAConnection) {
@@ -138,7 +146,7 @@ TEST_F(PeerTest, StartOpensAConnection) {
 TEST_F(PeerTest, PassivePeerWaitsForAConnection) {
     auto config = config_of_node();
     config.passive = true;
-    Peer passive{config, random};
+    Peer passive{config, random, routes};
     EXPECT_EQ(passive.handle(Start{}, now), (Actions{StateChanged{State::Idle, State::Active, {}}}));
     EXPECT_EQ(passive.deadline(), std::nullopt);
 }
@@ -266,7 +274,7 @@ TEST_F(PeerTest, CollisionKeepsTheirsWhenItsOpenCameFirst) {
 // 9.255.255.255 is lower.
 TEST_F(PeerTest, CollisionComparesIdentifiersAsNumbers) {
     for (const auto& [identifier, closed] : {std::pair{"200.0.0.1", 1U}, std::pair{"9.255.255.255", 2U}}) {
-        peer = Peer{config_of_node(), random};
+        become(config_of_node());
         (void)feed(Start{});
         (void)open(1, 1);
         (void)open(2, {});
@@ -291,7 +299,7 @@ TEST_F(PeerTest, NothingCollidesBeforeTheSecondOpen) {
 TEST_F(PeerTest, CollisionOfEqualIdentifiersIsLostByTheLowerAsNumber) {
     auto config = config_of_node();
     config.peer_as = Asn{65020};
-    peer = Peer{config, random};
+    become(config);
     (void)feed(Start{});
     (void)open(1, 1);
     (void)open(2, {});
@@ -341,7 +349,7 @@ TEST_F(PeerTest, ABadOpenOnOneConnectionLeavesTheOtherAlone) {
 // RFC 4271 §5.1.2: positive; to an external peer our AS is the path.
 // RFC 4271 §5.1.5: negative; LOCAL_PREF is never for an external peer.
 TEST_F(PeerTest, RoutesWantedBeforeTheSessionGoOutWithIt) {
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{.med = 50}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{.attributes = {.med = 50}}})});
     (void)feed(Start{});
     (void)open(1, 1);
     (void)receive(1, router_open());
@@ -364,7 +372,7 @@ TEST_F(PeerTest, ALinkLocalEndOfTheSessionIsNoNextHop) {
                                 .remote = {address("fe80::1"), 179}});
     (void)receive(1, router_open());
     (void)receive(1, Keepalive{});
-    EXPECT_THAT(sent(feed(RoutesChanged{{{prefix("2001:db8::10/128"), Route{}}}})), IsEmpty());
+    EXPECT_THAT(sent(feed(RoutesChanged{routes.change({prefix("2001:db8::10/128"), Route{}})})), IsEmpty());
     EXPECT_EQ(peer.status().routes_withheld, (std::map<Withheld, std::size_t>{{Withheld::NoNextHop, 1}}));
 }
 
@@ -377,7 +385,8 @@ TEST_F(PeerTest, OurEndOfAnIpv6SessionIsTheNextHopOfIpv6Routes) {
                                 .remote = {address("2001:db8::1"), 179}});
     (void)receive(1, router_open());
     (void)receive(1, Keepalive{});
-    const auto update = std::get<Update>(sent(feed(RoutesChanged{{{prefix("2001:db8:f::10/128"), Route{}}}})).at(0));
+    const auto update =
+        std::get<Update>(sent(feed(RoutesChanged{routes.change({prefix("2001:db8:f::10/128"), Route{}})})).at(0));
     ASSERT_TRUE(update.mp_reach);
     EXPECT_EQ(update.mp_reach->next_hop, address("2001:db8::11"));
     EXPECT_EQ(update.mp_reach->link_local, std::nullopt);
@@ -392,7 +401,7 @@ TEST_F(PeerTest, EndOfRibWaitsForTheFirstVerdicts) {
 
 TEST_F(PeerTest, RoutesAreSentWhenTcpHasTakenThem) {
     establish();
-    const auto changed = feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    const auto changed = feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     ASSERT_EQ(all<Send>(changed).size(), 1U);
     EXPECT_THAT(all<RoutesSent>(changed), IsEmpty());
     // OPEN 51 and KEEPALIVE 19 are out, the UPDATE is not.
@@ -401,12 +410,12 @@ TEST_F(PeerTest, RoutesAreSentWhenTcpHasTakenThem) {
 }
 
 TEST_F(PeerTest, RoutesAreSentAtOnceWithoutASession) {
-    EXPECT_EQ(feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}}), (Actions{RoutesSent{}}));
+    EXPECT_EQ(feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})}), (Actions{RoutesSent{}}));
 }
 
 TEST_F(PeerTest, LosingTheSessionSettlesWhatWasOwed) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     const auto lost = feed(ConnectionClosed{ConnectionId{1}, "reset"});
     EXPECT_EQ(all<SessionDown>(lost).size(), 1U);
     EXPECT_EQ(all<RoutesSent>(lost).size(), 1U);
@@ -418,12 +427,12 @@ TEST_F(PeerTest, APeerThatDoesNotReadGetsOnlyTheNewestState) {
     std::size_t octets = 0;
     std::vector<RouteChange> many;
     for (std::uint32_t i = 0; i < 20000; ++i) {
-        many.push_back({net::Prefix::host(net::Ipv4Address{0x0a000000U + i}), Route{.med = i}});
+        many.push_back({net::Prefix::host(net::Ipv4Address{0x0a000000U + i}), Route{.attributes = {.med = i}}});
     }
-    for (const auto& send : all<Send>(feed(RoutesChanged{many}))) octets += send.bytes.size();
+    for (const auto& send : all<Send>(feed(RoutesChanged{routes.change(many)}))) octets += send.bytes.size();
     // While it does not read, everything is taken back: nothing is sent but what still has room.
     for (auto& change : many) change.route.reset();
-    for (const auto& send : all<Send>(feed(RoutesChanged{many}))) octets += send.bytes.size();
+    for (const auto& send : all<Send>(feed(RoutesChanged{routes.change(many)}))) octets += send.bytes.size();
     EXPECT_LE(octets, Peer::send_window);
     std::size_t announced = 0;
     for (const auto& message : sent(feed(Written{ConnectionId{1}, 1U << 30U}))) {
@@ -435,7 +444,7 @@ TEST_F(PeerTest, APeerThatDoesNotReadGetsOnlyTheNewestState) {
 // RFC 9003, and product rule 7: withdraw, then Cease, then close.
 TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     take_all();
     const auto stopped = feed(Stop{CeaseSubcode::AdministrativeShutdown, "maintenance"});
     ASSERT_EQ(sent(stopped).size(), 2U);
@@ -456,7 +465,7 @@ TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
 
 TEST_F(PeerTest, RoutesComeBackWithTheNextSession) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     (void)feed(Stop{});
     (void)feed(Start{});
     (void)open(2, 2);
@@ -519,7 +528,7 @@ TEST_F(PeerTest, ErrorsBackOffExponentially) {
 // RFC 7313 §5: positive; a subtype that we do not know is ignored, and the session goes on.
 TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     take_all();
     const auto refreshed = sent(receive(1, RouteRefresh{.family = ipv4_unicast}));
     ASSERT_EQ(refreshed.size(), 1U);
@@ -532,7 +541,7 @@ TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
 // RFC 2918 §3: positive; without RFC 7313 the octet is reserved: "ignored by the receiver".
 TEST_F(PeerTest, TheReservedOctetOfAPlainRouteRefreshIsIgnored) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     take_all();
     const auto refreshed = receive(1, RouteRefresh{.family = ipv4_unicast, .subtype = RouteRefresh::begin});
     EXPECT_EQ(sent(refreshed).size(), 1U);
@@ -545,7 +554,7 @@ TEST_F(PeerTest, AnEnhancedRefreshBeginsAndEnds) {
     auto offer = router_open();
     offer.capabilities.emplace_back(EnhancedRouteRefresh{});
     establish(offer);
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     take_all();
     const auto marker = [&](AddressFamily family, std::uint8_t subtype) {
         return receive(1, RouteRefresh{.family = family, .subtype = subtype});
@@ -590,7 +599,7 @@ TEST_F(PeerTest, LongMessagesAreReadWhenBothOfferThem) {
     ASSERT_EQ(received.size(), 1U);
     EXPECT_EQ(received[0].update.withdrawn.size(), 1000U);
 
-    Peer other{config_of_node(), random};
+    Peer other{config_of_node(), random, routes};
     (void)other.handle(Start{}, now);
     (void)other.handle(ConnectionOpened{ConnectionId{1}, AttemptId{1}, {address("10.0.0.11"), 40000}, {}}, now);
     for (const Message& message : std::vector<Message>{router_open(), Keepalive{}}) {
@@ -605,7 +614,7 @@ TEST_F(PeerTest, LongMessagesAreReadWhenBothOfferThem) {
 TEST_F(PeerTest, PathIdentifiersAreReadWhenTheyWereAgreedOn) {
     auto config = config_of_node();
     config.add_path.receive = true;
-    peer = Peer{config, random};
+    become(config);
     auto offer = router_open();
     offer.capabilities.emplace_back(AddPath{{{ipv4_unicast, 3}}});
     establish(offer);
@@ -630,7 +639,7 @@ Update route_of_router(std::optional<Asn> otc) {
 TEST_F(PeerTest, ALeakedRouteArrivesWithdrawn) {
     auto config = config_of_node();
     config.role = Role::Provider;
-    peer = Peer{config, random};
+    become(config);
     establish();
     const auto leaked = all<RoutesReceived>(receive(1, route_of_router(Asn{65099})));
     ASSERT_EQ(leaked.size(), 1U);
@@ -651,7 +660,7 @@ TEST_F(PeerTest, ARouteOfAProviderIsMarked) {
               std::nullopt);
     auto config = config_of_node();
     config.role = Role::Customer;
-    peer = Peer{config, random};
+    become(config);
     establish();
     EXPECT_EQ(all<RoutesReceived>(receive(1, route_of_router({}))).at(0).update.attributes.only_to_customer,
               Asn{65000});
@@ -672,7 +681,7 @@ class MalformedMessages : public PeerTest {
 protected:
     /// A new peer whose connection has come as far as that.
     void reach(State state) {
-        peer = Peer{config_of_node(), random};
+        become(config_of_node());
         (void)feed(Start{});
         (void)open(1, 1);
         if (state >= State::OpenConfirm) (void)receive(1, router_open());
@@ -807,7 +816,7 @@ TEST_F(PeerTest, CollisionsAreDecidedWhileOpensAreDelayed) {
     for (const std::uint64_t first : {1U, 2U}) {
         auto config = config_of_node();
         config.delay_open = 30s;
-        peer = Peer{config, random};
+        become(config);
         (void)feed(Start{});
         EXPECT_THAT(sent(open(1, 1)), IsEmpty());
         EXPECT_THAT(sent(open(2, {})), IsEmpty());
@@ -824,7 +833,7 @@ TEST_F(PeerTest, CollisionsAreDecidedWhileOpensAreDelayed) {
 
 TEST_F(PeerTest, Ipv6RouteOverAnIpv4SessionNeedsAConfiguredNextHop) {
     establish();
-    EXPECT_THAT(sent(feed(RoutesChanged{{{prefix("2001:db8::10/128"), Route{}}}})), IsEmpty());
+    EXPECT_THAT(sent(feed(RoutesChanged{routes.change({prefix("2001:db8::10/128"), Route{}})})), IsEmpty());
     EXPECT_EQ(peer.status().routes_withheld, (std::map<Withheld, std::size_t>{{Withheld::NoNextHop, 1}}));
 
     auto config = config_of_node();
@@ -840,7 +849,7 @@ TEST_F(PeerTest, Ipv6RouteOverAnIpv4SessionNeedsAConfiguredNextHop) {
 
 TEST_F(PeerTest, AnotherNextHopIsAnnouncedWithoutAReset) {
     establish();
-    (void)feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
     auto config = config_of_node();
     config.next_hop = ipv4("10.0.0.99");
     const auto changed = feed(ConfigChanged{config});
@@ -865,12 +874,13 @@ TEST_F(PeerTest, AnotherPasswordResetsTheSession) {
 TEST_F(PeerTest, InternalPeerGetsLocalPrefAndAnEmptyPath) {
     auto config = config_of_node();
     config.peer_as = InternalAs{};
-    peer = Peer{config, random};
+    become(config);
     (void)feed(Start{});
     (void)open(1, 1);
     (void)receive(1, router_open("10.0.0.1", Asn{65010}));
     (void)receive(1, Keepalive{});
-    const auto changed = feed(RoutesChanged{{{prefix("203.0.113.10/32"), Route{.prepend = 2}}}});
+    const auto changed =
+        feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{.attributes = {.prepend = 2}}})});
     DecodeContext internal;
     internal.ibgp = true;
     const auto decoded = messages(all<Send>(changed).at(0).bytes, internal);
@@ -1051,17 +1061,21 @@ TEST(TwoPeers, ActiveAndPassiveExchangeRoutesAndPart) {
     router_config.passive = true;
     auto node_config = config_of_node();
     node_config.next_hop6 = *net::Ipv6Address::parse("2001:db8::11");
-    Peer node{node_config, random};
-    Peer router{router_config, random};
+    RouteTable routes;
+    RouteTable router_routes;
+    Peer node{node_config, random, routes};
+    Peer router{router_config, random, router_routes};
     Wire wire{node, router};
     wire.feed(1, Start{});
     wire.feed(0, Start{});
     ASSERT_EQ(node.state(), State::Established);
     ASSERT_EQ(router.state(), State::Established);
 
-    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"),
-                                 Route{.communities = {Community{65010, 100}}, .med = 50, .prepend = 1}},
-                                {prefix("2001:db8:1::10/128"), Route{}}}});
+    const std::vector<RouteChange> wanted{
+        {prefix("203.0.113.10/32"),
+         Route{.attributes = {.communities = {Community{65010, 100}}, .med = 50, .prepend = 1}}},
+        {prefix("2001:db8:1::10/128"), Route{}}};
+    wire.feed(0, RoutesChanged{routes.change(wanted)});
     wire.feed(0, InitialRoutesComplete{});
     ASSERT_EQ(wire.seen[1].size(), 2U);
     const auto& v4 = wire.seen[1].at(prefix("203.0.113.10/32"));
@@ -1069,7 +1083,7 @@ TEST(TwoPeers, ActiveAndPassiveExchangeRoutesAndPart) {
     EXPECT_EQ(v4.communities, (std::set{Community{65010, 100}}));
     EXPECT_EQ(wire.ended[1].size(), 2U);
 
-    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), std::nullopt}}});
+    wire.feed(0, RoutesChanged{routes.change({prefix("203.0.113.10/32"), std::nullopt})});
     EXPECT_EQ(wire.seen[1].size(), 1U);
 
     wire.advance(60s);  // KEEPALIVEs hold it.
@@ -1084,10 +1098,12 @@ TEST(TwoPeers, ActiveAndPassiveExchangeRoutesAndPart) {
 TEST(TwoPeers, BothActiveEndWithOneSession) {
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
         Random random{seed};
-        Peer node{config_of_node(), random};
-        Peer router{config_of_router(), random};
+        RouteTable routes;
+        RouteTable router_routes;
+        Peer node{config_of_node(), random, routes};
+        Peer router{config_of_router(), random, router_routes};
         Wire wire{node, router};
-        wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), Route{}}}});
+        wire.feed(0, RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
         wire.feed(seed % 2, Start{});
         wire.feed(1 - seed % 2, Start{});
         wire.advance(20s);
@@ -1103,16 +1119,18 @@ TEST(TwoPeers, TranscriptOfASession) {
     Random random{7};
     auto router_config = config_of_router();
     router_config.passive = true;
-    Peer node{config_of_node(), random};
-    Peer router{router_config, random};
+    RouteTable routes;
+    RouteTable router_routes;
+    Peer node{config_of_node(), random, routes};
+    Peer router{router_config, random, router_routes};
     Wire wire{node, router};
     wire.piece = 4096;
     wire.feed(1, Start{});
-    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), Route{.med = 50}}}});
+    wire.feed(0, RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{.attributes = {.med = 50}}})});
     wire.feed(0, Start{});
     wire.feed(0, InitialRoutesComplete{});
     wire.advance(3s);
-    wire.feed(0, RoutesChanged{{{prefix("203.0.113.10/32"), std::nullopt}}});
+    wire.feed(0, RoutesChanged{routes.change({prefix("203.0.113.10/32"), std::nullopt})});
     wire.feed(1, Stop{CeaseSubcode::AdministrativeReset, "new software"});
     wire.feed(1, Start{});
     wire.advance(2s);

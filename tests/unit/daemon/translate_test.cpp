@@ -227,10 +227,12 @@ TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
 
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     const auto to = route(vip("anycast").bgp);
-    EXPECT_EQ(to.communities.size(), 1U);
-    EXPECT_EQ(to.med, 50U);
-    EXPECT_EQ(to.prepend, 1);
-    EXPECT_EQ(route(vip("anycast6").bgp), bgp::Route{});
+    EXPECT_EQ(to.attributes.communities.size(), 1U);
+    EXPECT_EQ(to.attributes.med, 50U);
+    EXPECT_EQ(to.attributes.prepend, 1);
+    EXPECT_EQ(route(vip("anycast6").bgp).attributes, bgp::RouteAttributes{});
+    EXPECT_NE(to.for_peer(vip("anycast").bgp.peers.at(0)), nullptr);
+    EXPECT_EQ(to.for_peer(PeerName{"another"}), nullptr);
 }
 
 TEST_F(TranslateTest, AnAnycastAddressNeverBecomesASource) {

@@ -99,7 +99,7 @@ TEST_F(SpeakerTest, SessionComesUpCarriesARouteAndEndsWithWithdrawAndCease) {
     ASSERT_TRUE(until(5s, [&] { return both_established(); }));
     EXPECT_EQ(node->peer().status().local->address, net::IpAddress{ipv4("127.0.0.1")});
 
-    node->feed(RoutesChanged{{{*net::Prefix::parse("203.0.113.10/32"), Route{}}}});
+    node->announce(*net::Prefix::parse("203.0.113.10/32"), Route{});
     ASSERT_TRUE(until(5s, [&] { return router->updates.size() == 1 && node->routes_sent >= 1; }));
     EXPECT_EQ(router->updates[0].nlri.at(0).prefix.to_string(), "203.0.113.10/32");
     EXPECT_EQ(router->updates[0].attributes.next_hop, net::IpAddress{ipv4("127.0.0.1")});
