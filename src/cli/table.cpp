@@ -174,6 +174,11 @@ std::string kernel_error(const json::object& vip) {
     return error.empty() ? error : "kernel: " + error;
 }
 
+std::string held_back(const json::object& vip) {
+    const auto* left = vip.if_contains("held_back_for");
+    return left == nullptr || !left->is_number() ? "" : "held back for " + age(left->to_number<double>());
+}
+
 Tone health_tone(const std::string& state) {
     if (state == "up") return Tone::Good;
     return state == "down" ? Tone::Bad : Tone::Doubtful;
@@ -303,7 +308,7 @@ std::string vip_table(const json::object& status, const Style& style) {
                    {text(vip, "address")},
                    {text(vip, "announce")},
                    {state, state == "Announced" ? Tone::Good : Tone::Plain},
-                   {joined({verdict_text(vip), kernel_error(vip)}), well ? Tone::Good : Tone::Bad}});
+                   {joined({verdict_text(vip), held_back(vip), kernel_error(vip)}), well ? Tone::Good : Tone::Bad}});
     });
     return table.render(style);
 }

@@ -207,6 +207,7 @@ void write_bgp(Output& out, const Bgp& bgp) {
     out.raw("router_id", quote(bgp.router_id.address.to_string()) + (bgp.router_id.derived ? "  # derived" : ""));
     out.key("listen", bgp.listen);
     out.key("port", bgp.port);
+    out.key("graceful_shutdown", bgp.graceful_shutdown);
     for (const Peer& peer : bgp.peers) write_peer(out, bgp, peer);
 }
 
@@ -301,10 +302,30 @@ std::string server_check_table(const ServerCheck& check) {
     return table.text();
 }
 
-std::string vip_bgp_table(const VipBgp& bgp) {
+InlineTable attributes_table(const RouteAttributes& attributes) {
     InlineTable table;
-    table.key("communities", bgp.communities).key("large_communities", bgp.large_communities);
-    table.key("med", bgp.med).key("prepend", bgp.prepend).key("local_pref", bgp.local_pref).key("peers", bgp.peers);
+    table.key("communities", attributes.communities).key("large_communities", attributes.large_communities);
+    table.key("med", attributes.med).key("prepend", attributes.prepend).key("local_pref", attributes.local_pref);
+    return table;
+}
+
+std::string vip_bgp_table(const VipBgp& bgp) {
+    auto table = attributes_table(bgp.attributes);
+    table.key("peers", bgp.peers);
+    if (!bgp.per_peer.empty()) {
+        InlineTable per_peer;
+        for (const auto& [peer, attributes] : bgp.per_peer) {
+            per_peer.raw(quote(peer.value()), attributes_table(attributes).text());
+        }
+        table.raw("per_peer", per_peer.text());
+    }
+    return table.text();
+}
+
+std::string flap_table(const Flap& flap) {
+    InlineTable table;
+    table.key("penalty", flap.penalty).key("half_life", flap.half_life).key("suppress", flap.suppress);
+    table.key("reuse", flap.reuse).key("longest", flap.longest);
     return table.text();
 }
 
@@ -312,6 +333,7 @@ void write_vip(Output& out, const Vip& vip) {
     out.header("[[vip]]");
     out.key("name", vip.name);
     out.key("address", vip.address.is_host() ? vip.address.address().to_string() : vip.address.to_string());
+    if (vip.prefix) out.key("prefix", vip.prefix->to_string());
     std::vector<std::string> announce;
     if (vip.announce.vrrp) announce.emplace_back("vrrp");
     if (vip.announce.bgp) announce.emplace_back("bgp");
@@ -319,7 +341,10 @@ void write_vip(Output& out, const Vip& vip) {
     out.key("virtual_router", vip.virtual_router);
     out.key("track", vip.track);
     if (vip.announce.bgp && vip.announce.vrrp) out.key("track_bgp_session", vip.track_bgp_session);
+    if (vip.role != Role::None) out.key("role", vip.role == Role::Primary ? "primary" : "backup");
     if (vip.announce.bgp) out.raw("bgp", vip_bgp_table(vip.bgp));
+    if (vip.hold_down > Duration::zero()) out.key("hold_down", vip.hold_down);
+    if (vip.flap) out.raw("flap", flap_table(*vip.flap));
     out.key("interface", vip.interface);
     out.key("services", vip.services == Services::All ? "all" : "any");
 }

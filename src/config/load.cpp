@@ -292,6 +292,7 @@ Bgp read_bgp(const Value& table, const Host& host, Sources& sources, Errors& err
     }
     section.read("listen", bgp.listen);
     section.integer("port", bgp.port, 1, 65535);
+    section.read("graceful_shutdown", bgp.graceful_shutdown, Duration::zero(), hours{1});
     for (const Value* peer : section.tables("peer")) {
         const std::size_t before = errors.count();
         bgp.peers.push_back(read_peer(*peer, bgp.asn, host, errors));
@@ -592,14 +593,16 @@ std::optional<Community> parse_community(const std::string& text) {
     return Community{static_cast<std::uint16_t>((*numbers)[0]), static_cast<std::uint16_t>((*numbers)[1])};
 }
 
-void read_communities(Section& section, VipBgp& bgp) {
+void read_communities(Section& section, RouteAttributes& attributes) {
+    if (section.find("communities") != nullptr) attributes.communities.clear();
+    if (section.find("large_communities") != nullptr) attributes.large_communities.clear();
     std::vector<std::string> names;
     for (const WellKnown& known : well_known_communities) names.emplace_back(known.name);
     for (const Value& item : section.array("communities")) {
         const auto* text = std::get_if<std::string>(&item.data);
         const auto community = text == nullptr ? std::nullopt : parse_community(*text);
         if (community) {
-            bgp.communities.push_back(*community);
+            attributes.communities.push_back(*community);
         } else {
             section.mismatch(item, "a community such as \"65010:100\" or \"no-export\"",
                              text == nullptr ? "" : suggest(*text, names));
@@ -609,7 +612,7 @@ void read_communities(Section& section, VipBgp& bgp) {
         const auto* text = std::get_if<std::string>(&item.data);
         const auto numbers = text == nullptr ? std::nullopt : parse_numbers<3>(*text, 4294967295);
         if (numbers) {
-            bgp.large_communities.push_back({(*numbers)[0], (*numbers)[1], (*numbers)[2]});
+            attributes.large_communities.push_back({(*numbers)[0], (*numbers)[1], (*numbers)[2]});
         } else {
             section.mismatch(item, "a large community such as \"65010:1:2\"");
         }
@@ -619,24 +622,72 @@ void read_communities(Section& section, VipBgp& bgp) {
         const auto [first, last] = std::ranges::unique(list);
         list.erase(first, last);
     };
-    sort_unique(bgp.communities);
-    sort_unique(bgp.large_communities);
+    sort_unique(attributes.communities);
+    sort_unique(attributes.large_communities);
 }
 
-VipBgp read_vip_bgp(const Value& table, Errors& errors) {
-    VipBgp bgp;
+/// Keys that are there take the place of what was.
+void read_attributes(Section& section, RouteAttributes& attributes) {
+    read_communities(section, attributes);
+    section.integer("med", attributes.med, 0, 4294967295);
+    section.integer("prepend", attributes.prepend, 0, 16);
+    section.integer("local_pref", attributes.local_pref, 0, 4294967295);
+}
+
+void read_per_peer(const Value& table, VipBgp& bgp, Errors& errors) {
+    for (const Entry& entry : std::get<Table>(table.data)) {
+        if (!std::holds_alternative<Table>(entry.value.data)) {
+            errors.add(entry.value.place, "expected a table such as { med = 50 }");
+            continue;
+        }
+        Section section{entry.value, "vip.bgp.per_peer", errors};
+        auto attributes = bgp.attributes;
+        read_attributes(section, attributes);
+        bgp.per_peer.emplace(PeerName{entry.key}, std::move(attributes));
+    }
+}
+
+void read_vip_bgp(const Value& table, VipBgp& bgp, Errors& errors) {
     Section section{table, "vip.bgp", errors};
-    read_communities(section, bgp);
-    section.integer("med", bgp.med, 0, 4294967295);
-    section.integer("prepend", bgp.prepend, 0, 16);
-    section.integer("local_pref", bgp.local_pref, 0, 4294967295);
+    read_attributes(section, bgp.attributes);
+    if (const Value* per_peer = section.table("per_peer")) read_per_peer(*per_peer, bgp, errors);
     for (const Value& item : section.array("peers")) {
         if (const std::string* name = section.text(item)) bgp.peers.emplace_back(*name);
     }
     if (section.is_empty_array("peers")) {
         section.error(section.place("peers"), "\"peers\" is empty; leave it out for every peer of the family");
     }
-    return bgp;
+}
+
+RouteAttributes preferences(Role role) {
+    RouteAttributes attributes;
+    switch (role) {
+        case Role::None: break;
+        case Role::Primary:
+            attributes.local_pref = 200;
+            attributes.med = 0;
+            break;
+        case Role::Backup:
+            attributes.local_pref = 50;
+            attributes.med = 100;
+            attributes.prepend = 3;
+            break;
+    }
+    return attributes;
+}
+
+Flap read_flap(const Value& table, Errors& errors) {
+    Flap flap;
+    Section section{table, "vip.flap", errors};
+    section.integer("penalty", flap.penalty, 1, 1000000);
+    section.read("half_life", flap.half_life, seconds{1}, hours{1});
+    section.integer("suppress", flap.suppress, 1, 1000000);
+    section.integer("reuse", flap.reuse, 1, 1000000);
+    section.read("longest", flap.longest, seconds{1}, hours{24});
+    if (flap.reuse >= flap.suppress) {
+        section.error(section.place("reuse"), "\"reuse\" must be below \"suppress\"");
+    }
+    return flap;
 }
 
 void read_announce(Section& section, Announce& announce) {
@@ -669,19 +720,37 @@ void read_vip_address(Section& section, Vip& vip) {
     if (prefix->length() == 0) section.error(value->place, "a VIP cannot have the prefix length 0");
 }
 
+void read_prefix(Section& section, Vip& vip) {
+    const Value* value = section.find("prefix");
+    if (value == nullptr) return;
+    const auto* text = std::get_if<std::string>(&value->data);
+    const auto prefix = text == nullptr ? std::nullopt : net::Prefix::parse(*text);
+    if (!prefix) return section.mismatch(*value, "a prefix such as \"203.0.113.0/24\"");
+    if (*prefix != prefix->network()) {
+        return section.error(value->place, "the prefix has host bits set", prefix->network().to_string());
+    }
+    vip.prefix = *prefix;
+}
+
 constexpr Choice<Services> services_words[]{{"all", Services::All}, {"any", Services::Any}};
+constexpr Choice<Role> role_words[]{{"primary", Role::Primary}, {"backup", Role::Backup}};
 
 Vip read_vip(const Value& table, Errors& errors) {
     Vip vip;
     Section section{table, "vip", errors};
     vip.name = read_name<VipName>(section);
     read_vip_address(section, vip);
+    read_prefix(section, vip);
     read_announce(section, vip.announce);
     read_reference(section, "virtual_router", vip.virtual_router);
     vip.track = read_tracks(section, "vip.track");
     vip.track_bgp_session = vip.announce.bgp && vip.announce.vrrp;
     section.read("track_bgp_session", vip.track_bgp_session);
-    if (const Value* bgp = section.table("bgp")) vip.bgp = read_vip_bgp(*bgp, errors);
+    section.choice("role", vip.role, role_words);
+    vip.bgp.attributes = preferences(vip.role);
+    if (const Value* bgp = section.table("bgp")) read_vip_bgp(*bgp, vip.bgp, errors);
+    section.read("hold_down", vip.hold_down, Duration::zero(), hours{1});
+    if (const Value* flap = section.table("flap")) vip.flap = read_flap(*flap, errors);
     read_interface(section, vip.interface);
     section.choice("services", vip.services, services_words);
     return vip;

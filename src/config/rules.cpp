@@ -329,6 +329,7 @@ private:
                 errors_.add(place, "a VIP that is announced by \"bgp\" alone has no prefix length",
                             vip.address.address().to_string());
             }
+            check_prefix(vip, table);
             if (vip.announce.bgp && vip.address.address().is_link_local()) {
                 errors_.add(place, "a link-local address cannot be announced by \"bgp\"");
             }
@@ -336,6 +337,22 @@ private:
                 errors_.add(place_of(table, "track_bgp_session"),
                             "\"track_bgp_session\" needs announce = [\"vrrp\", \"bgp\"]");
             }
+        }
+    }
+
+    void check_prefix(const Vip& vip, const Value& table) {
+        if (!vip.prefix) return;
+        const Place place = place_of(table, "prefix");
+        if (!vip.announce.bgp) {
+            errors_.add(place, "\"prefix\" has no effect: the VIP is announced by \"vrrp\" alone");
+        }
+        if (vip.prefix->family() != vip.address.family() || !vip.prefix->contains(vip.address.address())) {
+            errors_.add(place, vip.prefix->to_string() + " does not contain " + vip.address.address().to_string());
+        }
+        const auto [other, added] = prefixes_.emplace(*vip.prefix, &vip);
+        if (!added && other->second->bgp != vip.bgp) {
+            errors_.add(place, vip.prefix->to_string() + " is one route: its \"bgp\" must be that of the VIP " +
+                                   quote(other->second->name.value()));
         }
     }
 
@@ -367,6 +384,7 @@ private:
             errors_.add(place_of(table, "announce"), "announce by \"bgp\" needs [bgp] and a [[bgp.peer]]");
             return;
         }
+        check_per_peer(vip, bgp);
         const Entry* listed = find(bgp, "peers");
         if (listed == nullptr || &bgp == &table) {
             const bool all_peers_sound = std::ranges::all_of(sources_.peers, &Source::sound);
@@ -379,6 +397,19 @@ private:
             return;
         }
         check_listed_peers(vip, listed->value, sound);
+    }
+
+    void check_per_peer(const Vip& vip, const Value& bgp) {
+        const Entry* per_peer = find(bgp, "per_peer");
+        const auto* table = per_peer == nullptr ? nullptr : std::get_if<Table>(&per_peer->value.data);
+        if (table == nullptr) return;
+        for (const Entry& entry : *table) {
+            const PeerName name{entry.key};
+            if (!exists(config_.bgp->peers, name, entry.place, "peer")) continue;
+            if (std::ranges::find(vip.bgp.peers, name) == vip.bgp.peers.end()) {
+                errors_.add(entry.place, "the VIP does not go to the peer " + quote(entry.key));
+            }
+        }
     }
 
     void check_listed_peers(const Vip& vip, const Value& listed, bool sound) {
@@ -467,6 +498,7 @@ private:
 
     const Config& config_;
     const Sources& sources_;
+    std::map<net::Prefix, const Vip*> prefixes_;  ///< that VIPs share
     Errors& errors_;
     std::set<net::IpAddress> vip_addresses_;
 };

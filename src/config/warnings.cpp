@@ -38,10 +38,10 @@ void warn_about_vip(const Config& config, const Vip& vip, std::vector<std::strin
         if (std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) continue;
         (peer.asn == config.bgp->asn ? internal : external) = true;
     }
-    if (vip.bgp.local_pref && !internal) {
+    if (vip.bgp.attributes.local_pref && !internal) {
         warnings.push_back(subject + "local_pref has no effect: none of its peers is internal");
     }
-    if (vip.bgp.prepend > 0 && !external) {
+    if (vip.bgp.attributes.prepend > 0 && !external) {
         warnings.push_back(subject + "prepend has no effect: none of its peers is external");
     }
 }

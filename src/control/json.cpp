@@ -155,7 +155,7 @@ json::object verdict(const vip::Verdict& verdict) {
     return object;
 }
 
-json::object to_object(const daemon::VipStatus& vip) {
+json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     json::object object;
     object["name"] = text(vip.config.name.value());
     object["address"] = text(vip.config.address.to_string());
@@ -165,6 +165,7 @@ json::object to_object(const daemon::VipStatus& vip) {
     object["verdict"] = verdict(vip.verdict);
     object["state"] = text(describe(vip.state));
     object["announced"] = vip.announced;
+    object["held_back_for"] = vip.held_until ? seconds(*vip.held_until - now) : json::value{};
     object["kernel_error"] = text_of(vip.kernel_error);
     return object;
 }
@@ -401,7 +402,7 @@ json::object to_object(const daemon::Status& status) {
         bgp["router_id"] = status.router_id ? text(status.router_id->address.to_string()) : json::value{};
         object["bgp"] = std::move(bgp);
     }
-    object["vips"] = list(status.vips, [](const auto& vip) { return to_object(vip); });
+    object["vips"] = list(status.vips, [&](const auto& vip) { return to_object(vip, status.now); });
     object["peers"] = list(status.peers, [&](const auto& peer) { return to_object(peer, status.now); });
     object["virtual_routers"] = list(status.routers, [](const auto& router) { return to_object(router); });
     object["virtual_servers"] = list(status.servers, [](const auto& server) { return to_object(server); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ vip::Health health_of(health::State state) {
 
 /// What a VIP is; the rest of it can change under way.
 bool same_identity(const config::Vip& a, const config::Vip& b) {
-    return a.address == b.address && a.interface == b.interface && a.announce == b.announce &&
+    return a.address == b.address && a.prefix == b.prefix && a.interface == b.interface && a.announce == b.announce &&
            a.virtual_router == b.virtual_router;
 }
 
@@ -330,9 +331,9 @@ void Decision::configure_vips(Turn& turn) {
         auto& vip = known->second;
         if (vip.next) continue;
         const bool other_routes = vip.config.bgp != wanted.bgp;
-        if (other_routes && vip.announced) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
+        if (other_routes) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
         vip.config = wanted;
-        if (other_routes && vip.announced) route_changed(vip, turn);
+        if (other_routes) route_changed(vip, turn);
         feed(wanted.name, vip::ConfigChanged{lifecycle_config(*config_, wanted)}, turn);
         feed(wanted.name, vip::Configured{}, turn);
         if (const auto still = vips_.find(wanted.name); still != vips_.end()) refresh_services(still->second, turn);
@@ -432,15 +433,25 @@ void Decision::perform(Vip& vip, const vip::SetAddresses& action, Turn& turn) {
 }
 
 void Decision::perform(Vip& vip, const vip::Announce& /*action*/, Turn& turn) {
-    vip.announced = true;
-    route_changed(vip, turn);
+    announce(vip, Announcement::Announced, turn);
+}
+
+void Decision::perform(Vip& vip, const vip::AnnounceGracefulShutdown& /*action*/, Turn& turn) {
+    announce(vip, Announcement::GracefulShutdown, turn);
+}
+
+void Decision::perform(Vip& vip, const vip::HeldBack& action, Turn& turn) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(action.until - turn.now);
+    const auto penalty = std::llround(vip.lifecycle.flaps().penalty(turn.now));
+    turn.rest.emplace_back(Notice{NoticeKind::VipHeldBack, subject(vip.config.name),
+                                  "Eligible, but not announced for another " + std::to_string(left.count()) + "s" +
+                                      (penalty > 0 ? ": it fell too often, penalty " + std::to_string(penalty) : "")});
 }
 
 void Decision::perform(Vip& vip, const vip::Withdraw& /*action*/, Turn& turn) {
-    vip.announced = false;
     vip.routes_pending = true;
     turn.withdrawn.insert(vip.config.name);
-    route_changed(vip, turn);
+    announce(vip, Announcement::None, turn);
 }
 
 void Decision::perform(Vip& /*vip*/, const vip::Removed& /*action*/, Turn& /*turn*/) {
@@ -506,10 +517,25 @@ void Decision::expect_to_be_sent(const Vip& vip) {
     }
 }
 
-void Decision::route_changed(Vip& vip, Turn& turn) {
+void Decision::announce(Vip& vip, Announcement announcement, Turn& turn) {
+    vip.announcement = announcement;
+    route_changed(vip, turn);
+}
+
+void Decision::route_changed(const Vip& vip, Turn& turn) {
     expect_to_be_sent(vip);
-    turn.routes.push_back({.prefix = net::Prefix::host(vip.config.address.address()),
-                           .route = vip.announced ? std::optional{route(vip.config.bgp)} : std::nullopt});
+    const auto prefix = route_prefix(vip.config);
+    const auto announcement = vip.config.prefix ? announcement_of(prefix) : vip.announcement;
+    turn.routes.push_back({.prefix = prefix, .route = route(vip.config.bgp, announcement)});
+}
+
+/// VIPs that share a prefix share its route: it stays while one of them is announced.
+Announcement Decision::announcement_of(const net::Prefix& prefix) const {
+    auto most = Announcement::None;
+    for (const auto& [name, vip] : vips_) {
+        if (route_prefix(vip.config) == prefix) most = std::max(most, vip.announcement);
+    }
+    return most;
 }
 
 /// All changes at once, so that routes with equal attributes share an UPDATE. A peer that a VIP does not go to, or
@@ -734,7 +760,8 @@ Status Decision::status(TimePoint now) const {
         status.router_id = config_->bgp->router_id;
     }
     for (const auto& [name, vip] : vips_) {
-        status.vips.push_back({vip.config, coordinator_.verdict(name), vip.lifecycle.state(), vip.announced,
+        status.vips.push_back({vip.config, coordinator_.verdict(name), vip.lifecycle.state(),
+                               vip.announcement != Announcement::None, vip.lifecycle.flaps().held_until(now),
                                vip.lifecycle.kernel_error()});
     }
     for (const auto& [name, peer] : peers_) {

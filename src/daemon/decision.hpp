@@ -100,6 +100,7 @@ enum class NoticeKind : std::uint8_t {
     ReloadRefused,
     VerdictChanged,
     VipStateChanged,
+    VipHeldBack,
     PeerStateChanged,
     PeerConnectionRefused,
     PeerBfdChanged,
@@ -154,7 +155,7 @@ private:
 
         config::Vip config;
         vip::Lifecycle lifecycle;
-        bool announced = false;
+        Announcement announcement = Announcement::None;
         bool routes_pending = false;      ///< RoutesSent is due once no peer has it in `unsent`
         DesiredServices services;         ///< last asked for
         std::optional<config::Vip> next;  ///< comes when this one is gone
@@ -223,6 +224,8 @@ private:
     void perform(Vip& vip, const vip::SetServices& action, Turn& turn);
     void perform(Vip& vip, const vip::SetAddresses& action, Turn& turn);
     void perform(Vip& vip, const vip::Announce& action, Turn& turn);
+    void perform(Vip& vip, const vip::AnnounceGracefulShutdown& action, Turn& turn);
+    void perform(Vip& vip, const vip::HeldBack& action, Turn& turn);
     void perform(Vip& vip, const vip::Withdraw& action, Turn& turn);
     void perform(Vip& vip, const vip::Removed& action, Turn& turn);
     void note_kernel_error(Vip& vip, Turn& turn);
@@ -232,7 +235,9 @@ private:
     // Peers.
     void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
     void expect_to_be_sent(const Vip& vip);
-    void route_changed(Vip& vip, Turn& turn);
+    void announce(Vip& vip, Announcement announcement, Turn& turn);
+    void route_changed(const Vip& vip, Turn& turn);
+    [[nodiscard]] Announcement announcement_of(const net::Prefix& prefix) const;
     void flush_routes(Turn& turn);
     void tell_if_sent(const VipName& name, Turn& turn);
     void report_sessions(Turn& turn);

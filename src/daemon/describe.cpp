@@ -118,6 +118,7 @@ std::string describe(NoticeKind kind) {
         case NoticeKind::ReloadRefused: return "reload refused";
         case NoticeKind::VerdictChanged: return "verdict";
         case NoticeKind::VipStateChanged: return "vip state";
+        case NoticeKind::VipHeldBack: return "vip held back";
         case NoticeKind::PeerStateChanged: return "peer state";
         case NoticeKind::PeerBfdChanged: return "bfd";
         case NoticeKind::PeerConnectionRefused: return "peer connection refused";

@@ -25,6 +25,7 @@ struct VipStatus {
     vip::Verdict verdict;
     vip::Lifecycle::State state = vip::Lifecycle::State::Absent;
     bool announced = false;
+    std::optional<TimePoint> held_until;  ///< ready, and not announced before then
     std::optional<std::string> kernel_error;
 };
 

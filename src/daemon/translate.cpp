@@ -55,6 +55,34 @@ bgp::Role role(config::BgpRole role) {
     return bgp::Role::Customer;
 }
 
+vip::FlapPolicy flap_policy(const config::Vip& vip) {
+    vip::FlapPolicy to{.hold_down = vip.hold_down};
+    if (!vip.flap) return to;
+    to.suppresses = true;
+    to.penalty = vip.flap->penalty;
+    to.half_life = vip.flap->half_life;
+    to.suppress = vip.flap->suppress;
+    to.reuse = vip.flap->reuse;
+    to.longest = vip.flap->longest;
+    return to;
+}
+
+bgp::RouteAttributes route_attributes(const config::RouteAttributes& from, Announcement announcement) {
+    bgp::RouteAttributes to;
+    for (const auto& community : from.communities) to.communities.emplace_back(community.asn, community.value);
+    for (const auto& community : from.large_communities) {
+        to.large_communities.push_back({community.global, community.local1, community.local2});
+    }
+    to.med = from.med;
+    to.prepend = from.prepend;
+    to.local_pref = from.local_pref;
+    if (announcement == Announcement::GracefulShutdown) {  // RFC 8326 §4.2
+        to.communities.push_back(bgp::graceful_shutdown_community);
+        to.local_pref = 0;
+    }
+    return to;
+}
+
 /// What an address of a VIP looks like on the interface of a virtual router. A host prefix of IPv6 has a
 /// preferred lifetime of 0, so that it does not become a source (product rule 11).
 kernel::Address router_address(const config::Vip& vip) {
@@ -113,7 +141,9 @@ vip::LifecycleConfig lifecycle_config(const config::Config& config, const config
             .owns_address = !vip.announce.vrrp,
             .needs_active = vip.announce.vrrp,
             .propagation_wait = config.node.propagation_wait,
-            .send_timeout = config.node.apply_timeout};
+            .send_timeout = config.node.apply_timeout,
+            .graceful_shutdown = config.bgp ? config.bgp->graceful_shutdown : Duration::zero(),
+            .flaps = flap_policy(vip)};
 }
 
 bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
@@ -146,16 +176,17 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     return to;
 }
 
-bgp::Route route(const config::VipBgp& vip) {
+net::Prefix route_prefix(const config::Vip& vip) {
+    return vip.prefix.value_or(net::Prefix::host(vip.address.address()));
+}
+
+std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement) {
+    if (announcement == Announcement::None) return std::nullopt;
     bgp::Route to;
-    auto& attributes = to.attributes;
-    for (const auto& community : vip.communities) attributes.communities.emplace_back(community.asn, community.value);
-    for (const auto& community : vip.large_communities) {
-        attributes.large_communities.push_back({community.global, community.local1, community.local2});
+    to.attributes = route_attributes(vip.attributes, announcement);
+    for (const auto& [peer, attributes] : vip.per_peer) {
+        to.exceptions.emplace(peer, route_attributes(attributes, announcement));
     }
-    attributes.med = vip.med;
-    attributes.prepend = vip.prepend;
-    attributes.local_pref = vip.local_pref;
     to.peers.emplace(vip.peers.begin(), vip.peers.end());
     return to;
 }

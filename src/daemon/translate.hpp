@@ -21,7 +21,15 @@ namespace anyvip::daemon {
 
 /// Precondition: config.bgp.
 [[nodiscard]] bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer);
-[[nodiscard]] bgp::Route route(const config::VipBgp& vip);
+
+enum class Announcement : std::uint8_t {
+    None,
+    GracefulShutdown,  ///< for a little while yet (RFC 8326)
+    Announced,
+};
+[[nodiscard]] net::Prefix route_prefix(const config::Vip& vip);
+/// nullopt for None.
+[[nodiscard]] std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement);
 
 /// The sessions of all peers that have BFD.
 [[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config);

@@ -1,5 +1,6 @@
 #include "anyvip/describe.hpp"
 
+#include <chrono>
 #include <string>
 
 #include "anyvip/vip/lifecycle.hpp"
@@ -23,6 +24,7 @@ std::string describe(Lifecycle::State state) {
         case Lifecycle::State::Programming: return "Programming";
         case Lifecycle::State::Ready: return "Ready";
         case Lifecycle::State::Announced: return "Announced";
+        case Lifecycle::State::GracefulShutdown: return "GracefulShutdown";
         case Lifecycle::State::Withdrawing: return "Withdrawing";
         case Lifecycle::State::Removing: return "Removing";
     }
@@ -67,6 +69,13 @@ std::string describe(const SetAddresses& action) {
 }
 std::string describe(const Announce& /*action*/) {
     return "Announce";
+}
+std::string describe(const AnnounceGracefulShutdown& /*action*/) {
+    return "AnnounceGracefulShutdown";
+}
+std::string describe(const HeldBack& action) {
+    const auto until = std::chrono::duration<double>(action.until.time_since_epoch());
+    return "HeldBack until " + std::to_string(until.count()) + 's';
 }
 std::string describe(const Withdraw& /*action*/) {
     return "Withdraw";

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace anyvip::vip {
@@ -40,6 +41,7 @@ void Lifecycle::on(const Configured& /*event*/, TimePoint /*now*/, LifecycleActi
 
 void Lifecycle::on(const ConfigChanged& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
     config_ = event.config;
+    flaps_.configure(event.config.flaps);
 }
 
 void Lifecycle::on(const Leave& /*event*/, TimePoint /*now*/, LifecycleActions& /*out*/) {
@@ -61,7 +63,8 @@ void Lifecycle::on(const ServicesChanged& /*event*/, TimePoint /*now*/, Lifecycl
         case State::Withdrawing: services_changed_ = true; return;
         case State::Programming:
         case State::Ready:
-        case State::Announced: ask_services(true, out); return;
+        case State::Announced:
+        case State::GracefulShutdown: ask_services(true, out); return;
     }
 }
 
@@ -80,7 +83,7 @@ void Lifecycle::on(const RoutesSent& /*event*/, TimePoint now, LifecycleActions&
 }
 
 void Lifecycle::on(const TimerExpired& /*event*/, TimePoint /*now*/, LifecycleActions& /*out*/) {
-    // from_withdrawing compares the deadline with now: a spurious expiry changes nothing.
+    // The states compare the deadline with now: a spurious expiry changes nothing.
 }
 
 void Lifecycle::settle(TimePoint now, LifecycleActions& out) {
@@ -91,8 +94,9 @@ std::optional<Lifecycle::State> Lifecycle::step(TimePoint now, LifecycleActions&
     switch (state_) {
         case State::Absent: return std::nullopt;
         case State::Programming: return from_programming(out);
-        case State::Ready: return from_ready(out);
+        case State::Ready: return from_ready(now, out);
         case State::Announced: return from_announced(now, out);
+        case State::GracefulShutdown: return from_graceful_shutdown(now, out);
         case State::Withdrawing: return from_withdrawing(now, out);
         case State::Removing: return from_removing(out);
     }
@@ -110,16 +114,45 @@ std::optional<Lifecycle::State> Lifecycle::from_programming(LifecycleActions& ou
     return State::Ready;
 }
 
-std::optional<Lifecycle::State> Lifecycle::from_ready(LifecycleActions& out) {
+std::optional<Lifecycle::State> Lifecycle::from_ready(TimePoint now, LifecycleActions& out) {
+    const auto held_before = std::exchange(deadline_, std::nullopt);
     if (leaving_ || !programmed()) return State::Programming;
     if (!wants_route()) return std::nullopt;
+    if (const auto until = flaps_.held_until(now)) {
+        deadline_ = until;
+        if (held_before != until) out.emplace_back(HeldBack{*until});
+        return std::nullopt;
+    }
     out.emplace_back(Announce{});
     return State::Announced;
 }
 
 std::optional<Lifecycle::State> Lifecycle::from_announced(TimePoint now, LifecycleActions& out) {
     // A pool change under way is no reason to leave; one that the kernel refused is: what is announced must work.
-    if (wants_route() && !services_.refused() && !addresses_.refused()) return std::nullopt;
+    const bool works = !services_.refused() && !addresses_.refused();
+    if (works && wants_route()) return std::nullopt;
+    if (works && leaves_in_order()) {
+        out.emplace_back(AnnounceGracefulShutdown{});
+        deadline_ = now + config_.graceful_shutdown;
+        return State::GracefulShutdown;
+    }
+    return withdraw(now, out);
+}
+
+std::optional<Lifecycle::State> Lifecycle::from_graceful_shutdown(TimePoint now, LifecycleActions& out) {
+    const bool works = !services_.refused() && !addresses_.refused();
+    if (works && wants_route()) {  // The operator thinks otherwise: the community goes again.
+        deadline_.reset();
+        out.emplace_back(Announce{});
+        return State::Announced;
+    }
+    if (works && leaves_in_order() && now < *deadline_) return std::nullopt;
+    return withdraw(now, out);
+}
+
+Lifecycle::State Lifecycle::withdraw(TimePoint now, LifecycleActions& out) {
+    const auto* ineligible = std::get_if<Ineligible>(&verdict_);
+    if (!leaving_ && ineligible != nullptr && ineligible->reason != Reason::Drained) flaps_.fell(now);
     out.emplace_back(Withdraw{});
     routes_sent_ = false;
     services_changed_ = false;
@@ -149,6 +182,14 @@ bool Lifecycle::programmed() const {
 
 bool Lifecycle::wants_route() const {
     return config_.announces && !leaving_ && is_eligible(verdict_) && (!config_.needs_active || vrrp_active_);
+}
+
+/// RFC 8326 is for planned work: the service goes on while the routers look for another way.
+bool Lifecycle::leaves_in_order() const {
+    const bool serves = config_.announces && (!config_.needs_active || vrrp_active_);
+    const auto* ineligible = std::get_if<Ineligible>(&verdict_);
+    const bool drained = ineligible != nullptr && ineligible->reason == Reason::Drained;
+    return config_.graceful_shutdown > Duration::zero() && serves && (drained || (leaving_ && ineligible == nullptr));
 }
 
 void Lifecycle::ask_services(bool present, LifecycleActions& out) {

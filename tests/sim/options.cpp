@@ -146,6 +146,7 @@ Options options_from(std::uint64_t seed) {
     if (options.vrrp2) options.advertise_interval = 1s;
     if (seed < 20'000) return options;  // Likewise.
     options.bfd = random.chance(800);
+    options.graceful_shutdown = std::chrono::seconds{random.chance(500) ? random.between(1, 3) : 0};
     return options;
 }
 
@@ -163,7 +164,8 @@ std::string describe(const Options& options) {
          << " between_faults=" << milliseconds(options.between_faults) << " hostile=" << options.hostile
          << " ipv6=" << options.ipv6 << " script=" << options.script << " persistence=" << options.persistence
          << " keeps_empty=" << options.keeps_empty << " program_active=" << options.program_active
-         << " vrrp2=" << options.vrrp2 << " bfd=" << options.bfd;
+         << " vrrp2=" << options.vrrp2 << " bfd=" << options.bfd
+         << " graceful_shutdown=" << options.graceful_shutdown.count() << 's';
     return text.str();
 }
 
@@ -177,6 +179,7 @@ std::string config_text(const Options& options, int node, int variant) {
     std::string text = "[node]\nname = \"node" + n + "\"\n";
     if (options.bgp_vip || options.hybrid_vip) {
         text += "[bgp]\nasn = 65010\nrouter_id = \"10.0.0.1" + n + "\"\n";
+        text += "graceful_shutdown = \"" + std::to_string(options.graceful_shutdown.count()) + "s\"\n";
         if (options.opens != Opens::Node) text += "listen = [\"0.0.0.0\"]\n";
         for (int router = 1; router <= options.routers; ++router) {
             const auto r = std::to_string(router);

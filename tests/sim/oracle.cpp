@@ -210,7 +210,10 @@ bool Oracle::sent(Node& node, const bgp::Send& send, std::set<net::Prefix>& anno
             }
             for (const auto& prefix : announced_in(*update)) {
                 announced.insert(prefix);
-                check_announcement(node, prefix);
+                // RFC 8326: what is about to go is Ineligible or no longer configured, and has been announced before.
+                if (!update->attributes.communities.contains(bgp::graceful_shutdown_community)) {
+                    check_announcement(node, prefix);
+                }
             }
         } else if (const auto* notification = std::get_if<bgp::Notification>(&*decoded)) {
             if (node.known().stopping && !announced.empty() && is_farewell(*notification)) {
@@ -273,7 +276,7 @@ void Oracle::check_routes(const Node& node) {
             const auto unwanted = unwanted_since(node, prefix);
             if (!unwanted) continue;
             const bool well = node.is_powered() && world_->network().is_well(node.host(), router->host());
-            auto bound = withdraw_bound + 2 * world_->options().link_delay;
+            auto bound = withdraw_bound + 2 * world_->options().link_delay + world_->options().graceful_shutdown;
             auto since = std::max({*unwanted, learned, world_->network().changed_at(node.host(), router->host())});
             // Nobody tells the router: its HoldTimer must. The same after a reboot, whose kernel knows no connection.
             if (!well || since - node.powered_off_at() < hold_time + 2s) bound += hold_time;

@@ -233,6 +233,18 @@ TEST_F(Scenario, ADrainedNodeIsNoNextHopUntilItIsUndrained) {
     ASSERT_TRUE(world.run_until([&] { return world.router(1).next_hops(www) == std::vector{1, 2}; }, 5s));
 }
 
+// RFC 8326: the router keeps a way until it has had the time to take another.
+TEST_F(Scenario, ADrainedNodeSaysThatItGoesBeforeItDoes) {
+    auto options = bgp();
+    options.graceful_shutdown = 2s;
+    auto& world = pair(options);
+    world.node(2).drain(vip::NodeTarget{});
+    ASSERT_TRUE(world.run_for(1900ms));
+    EXPECT_THAT(world.router(1).next_hops(www), ElementsAre(1, 2));
+    ASSERT_TRUE(world.run_for(300ms));
+    EXPECT_THAT(world.router(1).next_hops(www), ElementsAre(1));
+}
+
 TEST_F(Scenario, AStopEndsInTimeThoughTheKernelLoopIsStuck) {
     auto& world = pair(bgp());
     world.node(1).stall(LoopName::Kernel, 60s);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -124,6 +125,9 @@ struct Bgp {
     RouterId router_id;
     std::vector<net::IpAddress> listen;  ///< empty: no listening socket; default: any, if a peer is passive
     std::uint16_t port = 179;            ///< that we listen on
+    /// How long a route that leaves in order is announced with the community of RFC 8326 before it is withdrawn;
+    /// 0: not at all.
+    Duration graceful_shutdown = std::chrono::seconds{2};
     std::vector<Peer> peers;
     friend bool operator==(const Bgp&, const Bgp&) = default;
 };
@@ -208,15 +212,36 @@ struct LargeCommunity {
     friend auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
 };
 
-/// What the route of a VIP carries and where it goes.
-struct VipBgp {
+/// What a route carries.
+struct RouteAttributes {
     std::vector<Community> communities;             ///< sorted, each once
     std::vector<LargeCommunity> large_communities;  ///< sorted, each once
     std::optional<std::uint32_t> med;
     std::uint8_t prepend = 0;                 ///< 0..16 times our own AS more (external peers)
     std::optional<std::uint32_t> local_pref;  ///< internal peers; nullopt: 100
-    std::vector<PeerName> peers;              ///< sorted; default: all that carry the family
+    friend bool operator==(const RouteAttributes&, const RouteAttributes&) = default;
+};
+
+/// The route of a VIP, and where it goes.
+struct VipBgp {
+    RouteAttributes attributes;
+    std::map<PeerName, RouteAttributes> per_peer;  ///< instead of `attributes`; only peers that are in `peers`
+    std::vector<PeerName> peers;                   ///< sorted; default: all that carry the family
     friend bool operator==(const VipBgp&, const VipBgp&) = default;
+};
+
+/// What the route prefers, if the keys of `bgp` do not say otherwise. Primary: LOCAL_PREF 200 and MED 0; backup:
+/// LOCAL_PREF 50, MED 100, and our AS three times more.
+enum class Role : std::uint8_t { None, Primary, Backup };
+
+/// Flaps of health become a penalty, and above a limit the VIP stays withdrawn for a while (RFC 2439, on ourselves).
+struct Flap {
+    std::uint32_t penalty = 1000;  ///< of one fall
+    Duration half_life = std::chrono::seconds{60};
+    std::uint32_t suppress = 4000;
+    std::uint32_t reuse = 1500;  ///< below `suppress`
+    Duration longest = std::chrono::minutes{10};
+    friend bool operator==(const Flap&, const Flap&) = default;
 };
 
 /// Of several virtual servers on one VIP: whose quorum does the VIP need?
@@ -224,16 +249,20 @@ enum class Services : std::uint8_t { All, Any };
 
 struct Vip {
     VipName name;
-    /// The route is the host prefix of its address. The length is that of the interface address: /32 or
-    /// /128 unless given, and always those with BGP alone.
+    /// The length is that of the interface address: /32 or /128 unless given, and always those with BGP alone.
     net::Prefix address;
+    /// The route: contains the address, and is announced while any VIP of it is; nullopt: its host prefix.
+    std::optional<net::Prefix> prefix;
     Announce announce;
     std::optional<RouterName> virtual_router;  ///< if and only if announce.vrrp
     std::vector<Track> track;                  ///< a weight only if announce.vrrp
     /// Hybrid: ineligible while no BGP session of `bgp.peers` is Established, so that an Active router
     /// without a session gives way. Never set without announce.vrrp and announce.bgp.
     bool track_bgp_session = false;
-    VipBgp bgp;                    ///< means nothing without announce.bgp
+    Role role = Role::None;
+    VipBgp bgp;                    ///< means nothing without announce.bgp; the role is already in it
+    Duration hold_down{};          ///< after its health fell: not announced for so long
+    std::optional<Flap> flap;      ///< nullopt: it may flap
     net::InterfaceName interface;  ///< that holds the address: the router's, or "lo" with BGP alone
     Services services = Services::All;
     friend bool operator==(const Vip&, const Vip&) = default;

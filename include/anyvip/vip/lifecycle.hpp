@@ -9,11 +9,16 @@
 #include "anyvip/names.hpp"
 #include "anyvip/time.hpp"
 #include "anyvip/vip/eligibility.hpp"
+#include "anyvip/vip/flap_control.hpp"
 
 /// The order in which a VIP comes up and goes down: product rule 1, and nothing else does.
 ///
 ///   up    services programmed and read back -> address present -> Eligible -> Announce
 ///   down  Withdraw -> routes sent -> propagation wait -> services -> (leaving for good) -> address
+///
+/// What leaves in order (drained, out of the configuration, with the daemon) says so first: the route stays for a
+/// while with the community of RFC 8326, so that routers find another way before this one is gone. What is unhealthy
+/// is withdrawn at once, and after that may be held back for a while (FlapControl).
 ///
 /// One Lifecycle per VIP, fed by the decision loop. What it wants of the kernel is a level with a generation:
 /// SetServices and SetAddresses are answered by ServicesApplied and AddressesApplied, and an answer to an
@@ -34,6 +39,8 @@ struct LifecycleConfig {
     Duration propagation_wait{};
     /// How long a withdrawal may take to reach the transport of a peer that reads slowly.
     Duration send_timeout{};
+    Duration graceful_shutdown{};  ///< before a withdrawal in order; 0: none
+    FlapPolicy flaps{};
     friend bool operator==(const LifecycleConfig&, const LifecycleConfig&) = default;
 };
 
@@ -94,22 +101,32 @@ struct SetAddresses {
 struct Announce {
     friend bool operator==(const Announce&, const Announce&) = default;
 };
+struct AnnounceGracefulShutdown {  ///< RFC 8326: the route is about to go
+    friend bool operator==(const AnnounceGracefulShutdown&, const AnnounceGracefulShutdown&) = default;
+};
+/// Eligible and ready, but not announced before then, because it fell too often or not long ago.
+struct HeldBack {
+    TimePoint until;
+    friend bool operator==(const HeldBack&, const HeldBack&) = default;
+};
 struct Withdraw {
     friend bool operator==(const Withdraw&, const Withdraw&) = default;
 };
 struct Removed {  ///< nothing of it is left; the object may go
     friend bool operator==(const Removed&, const Removed&) = default;
 };
-using LifecycleAction = std::variant<SetServices, SetAddresses, Announce, Withdraw, Removed>;
+using LifecycleAction =
+    std::variant<SetServices, SetAddresses, Announce, AnnounceGracefulShutdown, HeldBack, Withdraw, Removed>;
 using LifecycleActions = std::vector<LifecycleAction>;
 
 class Lifecycle {
 public:
-    /// Programming waits for the kernel; Ready could announce; Withdrawing keeps the services until the
-    /// routers have turned elsewhere; Removing waits for the kernel to let go.
-    enum class State : std::uint8_t { Absent, Programming, Ready, Announced, Withdrawing, Removing };
+    /// Programming waits for the kernel; Ready could announce; GracefulShutdown announces that it will not for
+    /// long; Withdrawing keeps the services until the routers have turned elsewhere; Removing waits for the kernel
+    /// to let go.
+    enum class State : std::uint8_t { Absent, Programming, Ready, Announced, GracefulShutdown, Withdrawing, Removing };
 
-    explicit Lifecycle(const LifecycleConfig& config) : config_{config} {}
+    explicit Lifecycle(const LifecycleConfig& config) : config_{config}, flaps_{config.flaps} {}
 
     [[nodiscard]] LifecycleActions handle(const LifecycleEvent& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
@@ -123,6 +140,7 @@ public:
     /// What the kernel last refused, if what we want is still refused.
     [[nodiscard]] std::optional<std::string> kernel_error() const;
     [[nodiscard]] const LifecycleConfig& config() const { return config_; }
+    [[nodiscard]] const FlapControl& flaps() const { return flaps_; }
 
 private:
     /// A wish of the kernel and its newest answer.
@@ -154,24 +172,28 @@ private:
     void settle(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> step(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> from_programming(LifecycleActions& out);
-    [[nodiscard]] std::optional<State> from_ready(LifecycleActions& out);
+    [[nodiscard]] std::optional<State> from_ready(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> from_announced(TimePoint now, LifecycleActions& out);
+    [[nodiscard]] std::optional<State> from_graceful_shutdown(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> from_withdrawing(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> from_removing(LifecycleActions& out);
 
     [[nodiscard]] bool programmed() const;
     [[nodiscard]] bool wants_route() const;
+    [[nodiscard]] bool leaves_in_order() const;
+    [[nodiscard]] State withdraw(TimePoint now, LifecycleActions& out);
     void ask_services(bool present, LifecycleActions& out);
     void ask_addresses(bool present, LifecycleActions& out);
 
     LifecycleConfig config_;
     State state_ = State::Absent;
-    std::optional<TimePoint> deadline_;  ///< of Withdrawing only
+    std::optional<TimePoint> deadline_;  ///< of Ready (held back), GracefulShutdown and Withdrawing
     Verdict verdict_;
     bool vrrp_active_ = false;
     bool leaving_ = false;
     bool services_changed_ = false;  ///< while Withdrawing: ask again after it
     bool routes_sent_ = false;       ///< while Withdrawing: the propagation wait runs
+    FlapControl flaps_;
     Wish services_;
     Wish addresses_;
 };
@@ -190,6 +212,8 @@ private:
 [[nodiscard]] std::string describe(const SetServices& action);
 [[nodiscard]] std::string describe(const SetAddresses& action);
 [[nodiscard]] std::string describe(const Announce&);
+[[nodiscard]] std::string describe(const AnnounceGracefulShutdown&);
+[[nodiscard]] std::string describe(const HeldBack& action);
 [[nodiscard]] std::string describe(const Withdraw&);
 [[nodiscard]] std::string describe(const Removed&);
 

@@ -34,6 +34,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::Reloaded:
         case NoticeKind::VerdictChanged:
         case NoticeKind::VipStateChanged:
+        case NoticeKind::VipHeldBack:
         case NoticeKind::PeerStateChanged:
         case NoticeKind::PeerBfdChanged:
         case NoticeKind::RouterStateChanged:

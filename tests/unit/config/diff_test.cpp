@@ -65,7 +65,7 @@ TEST(ConfigDiff, AnotherOrderOfThingsIsNoChange) {
 
 TEST(ConfigDiff, AVipThatChangesLeavesEverySessionAlone) {
     Config to = example();
-    to.vips[0].bgp.med = 50;
+    to.vips[0].bgp.attributes.med = 50;
     const Diff changes = diff(example(), to);
     ASSERT_THAT(changes.vips.changed, SizeIs(1));
     EXPECT_TRUE(changes.peers.empty());
@@ -169,7 +169,7 @@ Config random_config(Random& random) {
         if (random.chance(600)) {
             Vip vip;
             vip.name = VipName{name};
-            vip.bgp.prepend = static_cast<std::uint8_t>(random.below(2));
+            vip.bgp.attributes.prepend = static_cast<std::uint8_t>(random.below(2));
             config.vips.push_back(vip);
         }
         if (random.chance(600)) {

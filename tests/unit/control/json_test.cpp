@@ -59,7 +59,9 @@ TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
     vip.config.announce = {.bgp = true, .vrrp = false};
     vip.verdict = vip::Ineligible{vip::Reason::CheckFailed, "nginx: exit code 1"};
     vip.state = vip::Lifecycle::State::Ready;
+    vip.held_until = now + 12s;
     status.vips.push_back(vip);
+    vip.held_until.reset();
     vip.config.name = VipName{"office"};
     vip.config.address = *net::Prefix::parse("2001:db8::10/64");
     vip.config.interface = net::InterfaceName{"eth1"};
@@ -74,10 +76,10 @@ TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
         member(to_json(status), R"("vips":)", R"(,"peers")"),
         R"("vips":[{"name":"www","address":"203.0.113.10/32","interface":"lo","announce":"bgp","virtual_router":null,)"
         R"("verdict":{"eligible":false,"reason":"check_failed","detail":"nginx: exit code 1","priority_adjustment":0},)"
-        R"("state":"Ready","announced":false,"kernel_error":null},)"
+        R"("state":"Ready","announced":false,"held_back_for":12.000,"kernel_error":null},)"
         R"({"name":"office","address":"2001:db8::10/64","interface":"eth1","announce":"vrrp+bgp",)"
         R"("virtual_router":"office","verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":-20},)"
-        R"("state":"Announced","announced":true,"kernel_error":"add address: \"x\""}])");
+        R"("state":"Announced","announced":true,"held_back_for":null,"kernel_error":"add address: \"x\""}])");
 }
 
 TEST(ControlJson, AnEstablishedPeerTellsItsSession) {

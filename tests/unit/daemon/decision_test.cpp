@@ -31,15 +31,23 @@ const RouterName office{"office"};
 const net::IpAddress address_of_www = net::IpAddress::parse("192.0.2.100").value();
 const net::IpAddress address_of_dns = net::IpAddress::parse("192.0.2.53").value();
 
-const std::string bgp = R"(
-[bgp]
-asn = 65010
-router_id = "10.0.0.11"
+const std::string peer_tor_a = R"(
 [[bgp.peer]]
 name = "tor-a"
 address = "10.0.0.1"
 asn = 65000
 )";
+const std::string bgp = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+graceful_shutdown = "0s"
+)" + peer_tor_a;
+const std::string graceful_bgp = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+)" + peer_tor_a;
 const std::string nginx = R"(
 [[check]]
 name = "nginx"
@@ -91,6 +99,23 @@ announce = ["vrrp", "bgp"]
 virtual_router = "office"
 )";
 const char* const real_server = "http/10.0.1.21:80";
+
+std::vector<bgp::Update> updates(const Decision::Actions& actions) {
+    std::vector<bgp::Update> result;
+    for (const auto& sent : all<PeerAction>(actions)) {
+        const auto* send = std::get_if<bgp::Send>(&sent.action);
+        if (send == nullptr) continue;
+        bgp::Framer framer;
+        framer.feed(send->bytes);
+        while (const auto raw = framer.next()) {
+            const auto message = bgp::decode(**raw, {});
+            if (message && std::holds_alternative<bgp::Update>(*message)) {
+                result.push_back(std::get<bgp::Update>(*message));
+            }
+        }
+    }
+    return result;
+}
 
 class DecisionTest : public ::testing::Test {
 protected:
@@ -298,6 +323,93 @@ TEST_F(DecisionTest, RefusedServicesWithdrawAndAreReported) {
     world.clear();
     world.wait();
     EXPECT_EQ(status().vips.at(0).kernel_error, "ENOMEM");
+}
+
+// ---- what routes say
+
+const std::string prefix_www = R"(
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+prefix = "203.0.113.0/24"
+announce = "bgp"
+track = ["nginx"]
+)";
+const std::string prefix_dns = R"(
+[[vip]]
+name = "dns"
+address = "203.0.113.53"
+prefix = "203.0.113.0/24"
+announce = "bgp"
+)";
+
+TEST_F(DecisionTest, VipsThatShareAPrefixAreAnnouncedWhileOneOfThemIs) {
+    world.load(bgp + nginx + prefix_www + prefix_dns);
+    world.establish("tor-a");
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.0/24", "tor-a end-of-rib"));
+    world.clear();
+    world.health("nginx", State::Down);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    EXPECT_EQ(status().vips.at(1).state, vip::Lifecycle::State::Withdrawing) << "nothing to send, and the wait runs";
+    world.feed(DrainCommand{ClientId{1}, VipName{"dns"}, true});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.0/24"));
+}
+
+// RFC 8326 §4: positive
+TEST_F(DecisionTest, ADrainedVipIsAnnouncedOnceMoreBeforeItIsWithdrawn) {
+    world.load(graceful_bgp + vip_dns);
+    world.establish("tor-a");
+    world.clear();
+    world.feed(DrainCommand{ClientId{1}, VipName{"dns"}, true});
+    ASSERT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    EXPECT_TRUE(updates(world.log).at(0).attributes.communities.contains(bgp::graceful_shutdown_community));
+    world.clear();
+    world.wait_until(t0 + 2s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, AnUndrainedVipLosesTheCommunityAgain) {
+    world.load(graceful_bgp + vip_dns);
+    world.establish("tor-a");
+    world.feed(DrainCommand{ClientId{1}, VipName{"dns"}, true});
+    world.clear();
+    world.feed(DrainCommand{ClientId{1}, VipName{"dns"}, false});
+    ASSERT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    EXPECT_THAT(updates(world.log).at(0).attributes.communities, IsEmpty());
+}
+
+TEST_F(DecisionTest, AStoppingNodeSaysSoBeforeItWithdraws) {
+    world.load(graceful_bgp + vip_dns);
+    world.establish("tor-a");
+    world.clear();
+    world.feed(StopRequested{});
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    world.clear();
+    world.wait_until(t0 + 2s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, AVipThatFlapsIsHeldBackAndSaysSo) {
+    world.load(bgp + nginx + vip_www + "flap = { suppress = 1500, reuse = 1000 }\n");
+    world.establish("tor-a");
+    world.health("nginx", State::Up);
+    world.health("nginx", State::Down);
+    world.health("nginx", State::Up);
+    world.health("nginx", State::Down);
+    world.clear();
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    // 2000 halves in a minute.
+    EXPECT_EQ(status().vips.at(0).held_until, t0 + 60s);
+    world.wait_until(t0 + 60s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, APeerMayHearSomethingElse) {
+    world.load(bgp + vip_dns + "bgp = { med = 50, per_peer = { tor-a = { med = 60 } } }\n");
+    world.establish("tor-a");
+    EXPECT_EQ(updates(world.log).at(0).attributes.med, 60U);
 }
 
 // ---- hybrid and VRRP

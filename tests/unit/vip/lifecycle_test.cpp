@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,16 @@ TimePoint at(Duration since_start) {
 LifecycleConfig bgp() {
     return {.announces = true, .owns_address = true, .needs_active = false, .propagation_wait = 1s, .send_timeout = 2s};
 }
+LifecycleConfig graceful() {
+    LifecycleConfig config = bgp();
+    config.graceful_shutdown = 2s;
+    return config;
+}
+LifecycleConfig holding() {
+    LifecycleConfig config = bgp();
+    config.flaps.hold_down = 5s;
+    return config;
+}
 LifecycleConfig vrrp() {
     LifecycleConfig config = bgp();
     config.announces = false;
@@ -42,6 +53,7 @@ LifecycleConfig hybrid() {
 
 const Verdict good = Eligible{};
 const Verdict bad = Ineligible{Reason::CheckFailed, "nginx"};
+const Verdict drained = Ineligible{Reason::Drained, "this VIP"};
 using State = Lifecycle::State;
 
 class LifecycleTest : public ::testing::Test {
@@ -402,6 +414,72 @@ TEST_F(LifecycleTest, OtherWaitsCountFromTheNextWithdrawal) {
     EXPECT_EQ(vip.deadline(), at(13s));
 }
 
+// ---- graceful shutdown (RFC 8326)
+
+// RFC 8326 §4: positive; what is drained says so, waits, and is withdrawn.
+TEST_F(LifecycleTest, ADrainedVipIsAnnouncedWithTheCommunityFirst) {
+    become(graceful());
+    make_announced();
+    EXPECT_EQ(feed(VerdictGiven{drained}, 10s), (LifecycleActions{AnnounceGracefulShutdown{}}));
+    EXPECT_EQ(vip.state(), State::GracefulShutdown);
+    EXPECT_EQ(vip.deadline(), at(12s));
+    EXPECT_EQ(feed(TimerExpired{}, 11s), LifecycleActions{});
+    EXPECT_EQ(feed(TimerExpired{}, 12s), (LifecycleActions{Withdraw{}}));
+    EXPECT_EQ(vip.state(), State::Withdrawing);
+}
+
+TEST_F(LifecycleTest, AVipThatLeavesTheConfigurationSaysSoToo) {
+    become(graceful());
+    make_announced();
+    EXPECT_EQ(feed(Leave{}, 10s), (LifecycleActions{AnnounceGracefulShutdown{}}));
+    EXPECT_EQ(feed(TimerExpired{}, 12s), (LifecycleActions{Withdraw{}}));
+}
+
+// RFC 8326 §4: negative; what does not work has nothing to wait for.
+TEST_F(LifecycleTest, AnUnhealthyVipIsWithdrawnAtOnce) {
+    become(graceful());
+    make_announced();
+    EXPECT_EQ(feed(VerdictGiven{bad}, 10s), (LifecycleActions{Withdraw{}}));
+}
+
+TEST_F(LifecycleTest, AVipThatFailsDuringItsShutdownIsWithdrawnAtOnce) {
+    become(graceful());
+    make_announced();
+    (void)feed(VerdictGiven{drained}, 10s);
+    EXPECT_EQ(feed(VerdictGiven{bad}, 11s), (LifecycleActions{Withdraw{}}));
+}
+
+TEST_F(LifecycleTest, AnUndrainedVipLosesTheCommunityAgain) {
+    become(graceful());
+    make_announced();
+    (void)feed(VerdictGiven{drained}, 10s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 11s), (LifecycleActions{Announce{}}));
+    EXPECT_EQ(vip.state(), State::Announced);
+    EXPECT_EQ(vip.deadline(), std::nullopt);
+}
+
+// ---- what falls too often
+
+TEST_F(LifecycleTest, AVipThatFellIsHeldBackForTheHoldDown) {
+    become(holding());
+    make_announced();
+    (void)feed(VerdictGiven{bad}, 10s);
+    (void)feed(RoutesSent{}, 10s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(15s)}}));
+    EXPECT_EQ(vip.state(), State::Ready);
+    EXPECT_EQ(vip.deadline(), at(15s));
+    EXPECT_EQ(feed(TimerExpired{}, 14s), LifecycleActions{}) << "it is said once";
+    EXPECT_EQ(feed(TimerExpired{}, 15s), (LifecycleActions{Announce{}}));
+}
+
+TEST_F(LifecycleTest, WhatAnOperatorDrainsDoesNotCountAsAFall) {
+    become(holding());
+    make_announced();
+    (void)feed(VerdictGiven{drained}, 10s);
+    (void)feed(RoutesSent{}, 10s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{Announce{}}));
+}
+
 // ---- every short story
 
 /// What must hold after each event, whatever came before: product rule 1 as it looks from outside.
@@ -418,7 +496,10 @@ public:
             services_.answer(applied->generation, applied->error);
         if (const auto* applied = std::get_if<AddressesApplied>(&event))
             addresses_.answer(applied->generation, applied->error);
-        if (const auto* given = std::get_if<VerdictGiven>(&event)) eligible_ = is_eligible(given->verdict);
+        if (const auto* given = std::get_if<VerdictGiven>(&event)) {
+            eligible_ = is_eligible(given->verdict);
+            unhealthy_ = given->verdict == bad;
+        }
         if (const auto* vrrp = std::get_if<VrrpActive>(&event)) active_ = vrrp->active;
         if (std::holds_alternative<Configured>(event)) configured_ = true;
         if (std::holds_alternative<Leave>(event)) configured_ = false;
@@ -437,16 +518,26 @@ public:
             if (addresses->present && !services_.there()) return "address asked for before the services were there";
             addresses_.ask(addresses->generation, addresses->present);
         } else if (std::holds_alternative<Announce>(action)) {
-            if (announced_) return "announced twice";
-            if (!services_.there()) return "announced without services";
-            if (config_.owns_address && !addresses_.there()) return "announced without address";
+            if (announced_ && !shutting_down_) return "announced twice";
+            // What is on its way out and stays after all has not been gone: a pool change may be under way.
+            const bool anew = !std::exchange(shutting_down_, false);
+            if (anew && !services_.there()) return "announced without services";
+            if (anew && config_.owns_address && !addresses_.there()) return "announced without address";
             if (!eligible_ || !configured_) return "announced what is not eligible or not configured";
             if (config_.needs_active && !active_) return "announced by a Backup";
             if (!config_.announces) return "announced without BGP";
             announced_ = true;
+        } else if (std::holds_alternative<AnnounceGracefulShutdown>(action)) {
+            if (!announced_ || shutting_down_) return "a shutdown of what is not announced";
+            if (eligible_ && configured_) return "a shutdown of what is to stay";
+            if (config_.graceful_shutdown == 0s) return "a shutdown that nobody asked for";
+            shutting_down_ = true;
+        } else if (std::holds_alternative<HeldBack>(action)) {
+            if (announced_ || !eligible_) return "held back what is announced or not eligible";
         } else if (std::holds_alternative<Withdraw>(action)) {
             if (!announced_) return "withdrawn twice";
             announced_ = false;
+            shutting_down_ = false;
         } else if (std::holds_alternative<Removed>(action)) {
             if (announced_ || configured_) return "removed what is in use";
             if (!services_.gone() || !addresses_.gone()) return "removed what the kernel still has";
@@ -455,12 +546,15 @@ public:
     }
 
     [[nodiscard]] std::string broken_at_rest(const Lifecycle& vip) const {
-        if (announced_ && !(eligible_ && configured_)) return "still announced";
+        if (announced_ && !shutting_down_ && !(eligible_ && configured_)) return "still announced";
+        if (shutting_down_ && unhealthy_) return "a shutdown of what does not work";
         if (announced_ && config_.needs_active && !active_) return "still announced by a Backup";
         if (announced_ && (services_.refused() || addresses_.refused())) return "announced what the kernel refused";
-        if (announced_ != (vip.state() == State::Announced)) return "the state does not say what is announced";
-        if (vip.deadline().has_value() != (vip.state() == State::Withdrawing))
-            return "a deadline outside of Withdrawing";
+        const auto expected = shutting_down_ ? State::GracefulShutdown : State::Announced;
+        if (announced_ != (vip.state() == expected)) return "the state does not say what is announced";
+        const bool waits = vip.state() == State::Withdrawing || vip.state() == State::GracefulShutdown;
+        const bool held = vip.state() == State::Ready && config_.flaps.hold_down > 0s;
+        if (!held && vip.deadline().has_value() != waits) return "a deadline of nothing";
         if (vip.services_ready() && (!services_.present || services_.refused())) return "ready without services";
         return "";
     }
@@ -492,6 +586,8 @@ private:
     bool active_ = false;
     bool configured_ = false;
     bool announced_ = false;
+    bool shutting_down_ = false;
+    bool unhealthy_ = false;
 };
 
 /// A story so far. An answer is always to the newest wish, or to the one before it.
@@ -510,6 +606,7 @@ std::vector<Chapter> alphabet(const LifecycleConfig& config) {
         [](const Story&) { return Leave{}; },
         [](const Story&) { return VerdictGiven{good}; },
         [](const Story&) { return VerdictGiven{bad}; },
+        [](const Story&) { return VerdictGiven{drained}; },
         [](const Story&) { return ServicesChanged{}; },
         [](const Story& s) { return ServicesApplied{s.order.newest_services(), {}}; },
         [](const Story& s) { return ServicesApplied{s.order.newest_services(), "refused"}; },
@@ -572,6 +669,14 @@ TEST(LifecycleOrder, HoldsInEveryShortStoryOfABgpVip) {
 
 TEST(LifecycleOrder, HoldsInEveryShortStoryOfAnAnnouncedBgpVip) {
     expect_order(bgp(), {Configured{}, VerdictGiven{good}, ServicesApplied{1, {}}, AddressesApplied{1, {}}}, 5);
+}
+
+TEST(LifecycleOrder, HoldsInEveryShortStoryOfAVipThatLeavesGracefully) {
+    expect_order(graceful(), {Configured{}, VerdictGiven{good}, ServicesApplied{1, {}}, AddressesApplied{1, {}}}, 5);
+}
+
+TEST(LifecycleOrder, HoldsInEveryShortStoryOfAVipThatIsHeldBack) {
+    expect_order(holding(), {Configured{}, VerdictGiven{good}, ServicesApplied{1, {}}, AddressesApplied{1, {}}}, 5);
 }
 
 TEST(LifecycleOrder, HoldsInEveryShortStoryOfALeavingBgpVip) {
