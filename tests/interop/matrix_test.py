@@ -43,15 +43,14 @@ FACTS = {
     "roles": {"GoBGP": "no RFC 9234", "ExaBGP": "no RFC 9234"},
     "unnumbered": {"ExaBGP": "no link-local peers"},
     "graceful restart": {"ExaBGP": "keeps no routes"},
-    "BFD": {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"},
-    "BFD over two hops": {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"},
+    **{row: {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"}
+       for row in ("BFD", "BFD over IPv6", "BFD over two hops")},
     # Debian's build signs what it sends, and looks for no signature on what connects to it.
     "TCP-MD5, we connect": {"OpenBGPD": "signs only where it connects"},
 }
 
 # Rows that we have no way to hold yet.
-LATER = ("our listen range", "IPv4 routes over an IPv6 next hop", "ADD-PATH, we send", "unnumbered", "graceful restart",
-         "BFD", "BFD over two hops")
+LATER = ("our listen range", "IPv4 routes over an IPv6 next hop", "ADD-PATH, we send", "unnumbered", "graceful restart")
 
 
 class Speaker:
@@ -178,6 +177,9 @@ SPEAKERS = [
     Speaker("GTSM over two hops", 18, "ttl_security = 2" + PASSIVE, {"ttl_security": True, "hops": 2}, far=True),
     Speaker("ADD-PATH, we receive", 32, 'add_path = "receive"', {"add_path": True}, negotiated="add-path-receive"),
     Speaker("roles", 33, 'role = "peer"', {"role": "peer"}, negotiated="role"),
+    Speaker("BFD", 41, "bfd = {{}}", {"bfd": True}),
+    Speaker("BFD over IPv6", 42, "bfd = {{}}", {"bfd": True}, over_ipv6=True),
+    Speaker("BFD over two hops", 43, "multihop = 2\nbfd = {{}}", {"hops": 2, "bfd": True}, far=True),
     Speaker("peer's listen range", 65, "", {"dynamic": "10.0.0.64/27", "passive": True, "families": ("ipv4",)}),
 ]
 # What must never come up, each beside the row that would without its one mistake.
@@ -230,7 +232,9 @@ class Sessions:
         node.run("ip -6 route add 2001:db8:9::/64 via 2001:db8::254")
         neighbors = [speaker.neighbor(number) for speaker in SPEAKERS if name in possible(speaker.row)]
         neighbors += [speaker.neighbor(number) for speaker in NEVER]
-        router = kind(node, kind.configuration(THEIRS, own, neighbors))
+        # FRR's BFD is a daemon of its own.
+        more = {"bfd": True} if kind is Frr and any(neighbor.bfd for neighbor in neighbors) else {}
+        router = kind(node, kind.configuration(THEIRS, own, neighbors), **more)
         router.name = name
         router.announce(f"198.51.100.{number}/32", own)
         router.announce(f"2001:db8:a::{number}/128", own6)
@@ -264,6 +268,7 @@ class Sessions:
         for speaker in SPEAKERS:
             speaker.health.touch()
         self.announced("a good check announces again", AT_ONCE)
+        self.cut()
         for speaker in SPEAKERS:
             speaker.daemon.stop()
         self.gone("a stopped daemon withdraws")
@@ -308,6 +313,23 @@ class Sessions:
         expect(self.refreshes, "a ROUTE-REFRESH is answered with all routes",
                lambda cell: cell.status()["counters"]["updates_out"] >= before[cell.router.name] + 2 and self.as_expected(cell),
                AT_ONCE)
+
+    def cut(self):
+        """The way is cut without a word: BFD notices where the hold time, of nine seconds, would not yet."""
+        watched = [cell for cell in self.cells if cell.neighbor.bfd]
+        expect(watched, "BFD is up at both ends, over as many hops as there are",
+               lambda cell: cell.router.bfd_up(cell.neighbor) and bfd_of(cell) ==
+               ("Up", "multihop" if cell.neighbor.hops > 1 else "single_hop"), AT_ONCE)
+        self.isolate(watched, True)
+        # Three intervals of 300 ms, and as much again for two busy machines in one.
+        expect(watched, "BFD takes the routes away", lambda cell: not any(cell.path(prefix) for prefix in carried(cell)), 2)
+        expect(watched, "we have noticed as well", lambda cell: cell.status()["state"] != "Established", 2)
+        self.isolate(watched, False)
+        expect(watched, "the session comes back with the VIPs", self.as_expected, UP)
+
+    def isolate(self, cells, isolated):
+        for speaker in {cell.speaker.name: cell.speaker for cell in cells}.values():
+            (self.far if speaker.far else self.lan).isolate(speaker.daemon.node, isolated)
 
     def farewell(self):
         """The router's operator ends the session and says why: so do we in our status. Then it goes on."""
@@ -354,6 +376,11 @@ class Sessions:
     def errors(self, row, name):
         return [cell.error for cell in self.cells + self.never + self.refreshes + self.farewells
                 if (cell.row, cell.router.name) == (row, name) and cell.error]
+
+
+def bfd_of(cell):
+    session = cell.status()["bfd"]
+    return session["state"], session["hops"]
 
 
 def carried(cell):

@@ -21,6 +21,7 @@ class Neighbor:
     add_path: bool = False      # several paths for a prefix, both ways
     extended_next_hop: bool = False     # IPv4 routes may have an IPv6 next hop (RFC 8950)
     graceful_restart: bool = False      # the router keeps our routes for a while (RFC 4724)
+    bfd: bool = False
     dynamic: str = ""           # a prefix: the router does not know the address and waits for whoever comes from there
 
     @property

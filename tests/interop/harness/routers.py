@@ -41,6 +41,7 @@ class Frr(Router):
             words += [f"password {neighbor.key}"] if neighbor.key else []
             words += ["passive"] if neighbor.passive else []
             words += [f"local-role {neighbor.role}"] if neighbor.role else []
+            words += ["bfd"] if neighbor.bfd else []
             words += ["capability extended-nexthop"] if neighbor.extended_next_hop else []
             words += ["graceful-restart-helper"] if neighbor.graceful_restart else []
             if neighbor.ttl_security:
@@ -124,6 +125,11 @@ class Frr(Router):
         """The next hop is always its own end of the session."""
         self.configure("router bgp", f"address-family ipv{6 if ':' in route else 4} unicast", f"network {route}")
 
+    def bfd_up(self, neighbor):
+        text = self.vtysh("show bfd peers json")
+        return any(session["peer"] == neighbor.address and session["status"] == "up"
+                   for session in json.loads(text[text.index("["):]))
+
     def shut(self, neighbor, text):
         """The operator ends the session and says why (RFC 9003)."""
         self.configure("router bgp", f"neighbor {neighbor.address} shutdown message {text}")
@@ -152,6 +158,9 @@ class Bird(Router):
     @staticmethod
     def configuration(asn, router_id, neighbors):
         text = f"log stderr all;\nrouter id {router_id};\nprotocol device {{ scan time 1; }}\nprotocol direct {{ ipv4; ipv6; }}\n"
+        if any(neighbor.bfd for neighbor in neighbors):
+            pace = "min rx interval 300 ms; min tx interval 300 ms; multiplier 3;"
+            text += f'protocol bfd {{ interface "*" {{ {pace} }}; multihop {{ {pace} }}; }}\n'
         for neighbor in neighbors:
             peer = f"range {neighbor.dynamic}" if neighbor.dynamic else neighbor.address
             lines = [f"local {neighbor.source} as {asn}", f"neighbor {peer} as {neighbor.asn}", "connect delay time 1",
@@ -162,6 +171,7 @@ class Bird(Router):
             lines += ["passive on"] if neighbor.passive else []
             lines += [f'dynamic name "{neighbor.name}"'] if neighbor.dynamic else []
             lines += [f"local role {neighbor.role.replace('-', '_')}"] if neighbor.role else []
+            lines += ["bfd on"] if neighbor.bfd else []
             lines += ["graceful restart aware"] if neighbor.graceful_restart else []
             more = " add paths on;" if neighbor.add_path else ""
             more += " extended next hop on;" if neighbor.extended_next_hop else ""
@@ -232,6 +242,9 @@ class Bird(Router):
         self.announced.append(f"protocol static {{ ipv{6 if ':' in route else 4}; route {route} blackhole; }}\n")
         self.node.file("routes.conf", "".join(self.announced))
         self.birdc("configure")
+
+    def bfd_up(self, neighbor):
+        return re.search(rf"^{re.escape(neighbor.address)}\s+\S+\s+Up\s", self.birdc("show bfd sessions"), re.M)
 
     def shut(self, neighbor, text):
         """The operator ends the session and says why (RFC 9003)."""
