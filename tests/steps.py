@@ -134,6 +134,8 @@ def steps():
         # The daemon itself under sanitizers, where nothing depends on a few milliseconds.
         interop("hybrid", "check"),
         interop("matrix", "check"),
+        interop("collision", "check"),
+        interop("hostile", "check"),
         interop("reload", "check"),
         interop("stop", "check"),
         interop("bfd", "check"),

@@ -50,7 +50,7 @@ FACTS = {
 }
 
 # Rows that we have no way to hold yet.
-LATER = ("our listen range", "IPv4 routes over an IPv6 next hop", "ADD-PATH, we send", "unnumbered", "graceful restart")
+LATER = ("our listen range", "ADD-PATH, we send", "unnumbered", "graceful restart")
 
 
 class Speaker:
@@ -84,14 +84,25 @@ class Speaker:
             words["passive"] = True
         return Neighbor(self.name, self.addresses[self.over_ipv6], self.asn, *router_addresses(router_number), **words)
 
+    @property
+    def next_hop_lines(self):
+        if self.router_words.get("extended_next_hop"):
+            return ""
+        return f'next_hop = "{self.addresses[0]}"\nnext_hop6 = "{self.addresses[1]}"'
+
+    @property
+    def next_hops(self):
+        """Of the VIPs: our end of a session is the next hop of what has no other (RFC 8950 for IPv4)."""
+        return (self.addresses[1], self.addresses[1]) if self.router_words.get("extended_next_hop") else self.addresses
+
     def expected(self):
         """What each router must see of both VIPs: {prefix: path}."""
         external = self.asn != THEIRS
         source = self.addresses[self.over_ipv6]
         return {
-            self.prefixes[0]: path(source, self.addresses[0], [self.asn, self.asn] if external else [], "IGP", 50,
+            self.prefixes[0]: path(source, self.next_hops[0], [self.asn, self.asn] if external else [], "IGP", 50,
                                    None if external else 150, ["65010:100", "65010:200"], ["65010:1:2"]),
-            self.prefixes[1]: path(source, self.addresses[1], [self.asn] if external else [], "IGP", 60,
+            self.prefixes[1]: path(source, self.next_hops[1], [self.asn] if external else [], "IGP", 60,
                                    None if external else 100, ["65010:100"]),
         }
 
@@ -114,8 +125,7 @@ asn = {THEIRS}
 hold_time = "9s"
 connect_retry = "500ms"
 idle_hold = "100ms"
-next_hop = "{self.addresses[0]}"
-next_hop6 = "{self.addresses[1]}"
+{self.next_hop_lines}
 {self.peer_lines.format(key_file=key_file)}
 """
         if not self.announces:
@@ -175,6 +185,8 @@ SPEAKERS = [
     Speaker("GTSM", 16, "ttl_security = 1" + PASSIVE, {"ttl_security": True}),
     Speaker("multihop", 17, "multihop = 2", {"hops": 2}, far=True),
     Speaker("GTSM over two hops", 18, "ttl_security = 2" + PASSIVE, {"ttl_security": True, "hops": 2}, far=True),
+    Speaker("IPv4 routes over an IPv6 next hop", 31, "extended_next_hop = true", {"extended_next_hop": True},
+            over_ipv6=True, negotiated="extended-next-hop"),
     Speaker("ADD-PATH, we receive", 32, 'add_path = "receive"', {"add_path": True}, negotiated="add-path-receive"),
     Speaker("roles", 33, 'role = "peer"', {"role": "peer"}, negotiated="role"),
     Speaker("BFD", 41, "bfd = {{}}", {"bfd": True}),
