@@ -76,10 +76,10 @@ std::expected<void, SocketError> set_options(int socket, std::span<const SocketO
 
 // The socket calls take every family's address as a sockaddr; a sockaddr_storage may be read as one.
 const sockaddr* SocketAddress::get() const {
-    return reinterpret_cast<const sockaddr*>(&storage);
+    return reinterpret_cast<const sockaddr*>(&storage);  // NOLINT(*-reinterpret-cast): as above.
 }
 sockaddr* SocketAddress::get() {
-    return reinterpret_cast<sockaddr*>(&storage);
+    return reinterpret_cast<sockaddr*>(&storage);  // NOLINT(*-reinterpret-cast): as above.
 }
 
 SocketAddress to_socket_address(const net::Endpoint& endpoint, net::InterfaceIndex scope) {
