@@ -32,6 +32,7 @@ void warn_about_peers(const Config& config, std::vector<std::string>& warnings) 
 void warn_about_vip(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {
     if (!vip.announce.bgp) return;
     const std::string subject = "VIP " + quote(vip.name.value()) + ": ";
+    if (vip.role != Role::None) return;  // It says what each kind of peer is to prefer.
     bool internal = false;
     bool external = false;
     for (const Peer& peer : config.bgp->peers) {
@@ -101,6 +102,9 @@ std::vector<std::string> warnings(const Config& config) {
     for (const VirtualRouter& router : config.virtual_routers) warn_about_virtual_router(config, router, found);
     for (const Vip& vip : config.vips) warn_about_vip(config, vip, found);
     for (const VirtualServer& server : config.virtual_servers) warn_about_virtual_server(config, server, found);
+    if (config.bgp && config.bgp->graceful_shutdown + config.node.propagation_wait >= config.node.stop_timeout) {
+        found.push_back("node: stop_timeout ends before graceful_shutdown and propagation_wait are over");
+    }
     if (config.node.stall_timeout <= config.node.apply_timeout) {
         found.push_back("node: stall_timeout is not above apply_timeout; a slow kernel would look like a stalled node");
     }

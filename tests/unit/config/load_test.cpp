@@ -421,6 +421,34 @@ address = "192.0.2.2"
     EXPECT_THAT(warnings(config("active")), IsEmpty());
 }
 
+/// A VIP to one external peer.
+Config announced(const std::string& node, const std::string& vip) {
+    return parsed("[node]\n" + node + R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "tor-a"
+address = "10.0.0.1"
+asn = 65000
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+)" + vip);
+}
+
+TEST(ConfigWarnings, AStopThatIsShorterThanItsOwnPartsIsAMistake) {
+    EXPECT_THAT(warnings(announced("stop_timeout = \"3s\"", "")), ElementsAre(HasSubstr("stop_timeout ends before")));
+    EXPECT_THAT(warnings(announced("stop_timeout = \"4s\"", "")), IsEmpty());
+}
+
+TEST(ConfigWarnings, ARoleSpeaksToEveryKindOfPeer) {
+    EXPECT_THAT(warnings(announced("", "role = \"backup\"")), IsEmpty());
+    EXPECT_THAT(warnings(announced("", "bgp = { local_pref = 50 }")),
+                ElementsAre(HasSubstr("local_pref has no effect")));
+}
+
 const std::string peer_with_bfd = R"(
 [bgp]
 asn = 65010
