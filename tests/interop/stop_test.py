@@ -9,7 +9,8 @@ from harness import Anyvip, Case, Frr, Observer, hold_thread, speaker, wait_for
 
 VIP, OFFICE = "203.0.113.10", "10.0.0.100"
 STOP_TIMEOUT = 3
-CONFIG = speaker("lb1", "10.0.0.11").replace("[node]", f'[node]\nstop_timeout = "{STOP_TIMEOUT}s"') + f"""
+CONFIG = speaker("lb1", "10.0.0.11").replace("[node]", f'[node]\nstop_timeout = "{STOP_TIMEOUT}s"').replace(
+    "[bgp]", '[bgp]\ngraceful_shutdown = "200ms"') + f"""
 [[virtual_router]]
 name = "office"
 interface = "eth0"
