@@ -83,6 +83,9 @@ std::string describe(const ManualStart&) {
 std::string describe(const ManualStop& event) {
     return "ManualStop " + describe(event.cease);
 }
+std::string describe(const AutomaticStop& event) {
+    return "AutomaticStop " + describe(event.cease);
+}
 std::string describe(const TcpConnectionConfirmed&) {
     return "TcpConnectionConfirmed";
 }
@@ -224,6 +227,11 @@ std::string describe(const BfdDown& event) {
 std::string describe(const BfdUp&) {
     return "BfdUp";
 }
+std::string describe(const Watch& event) {
+    std::string text = "Watch";
+    for (const auto& prefix : event.prefixes) text += ' ' + describe(prefix);
+    return text;
+}
 std::string describe(const ConfigChanged& event) {
     return "ConfigChanged " + describe(event.config.address);
 }
@@ -259,6 +267,17 @@ std::string describe(const RefreshBegins& action) {
 }
 std::string describe(const RefreshEnds& action) {
     return "RefreshEnds " + describe(unicast(action.family));
+}
+std::string describe(const WatchedRoutesChanged& action) {
+    std::string text = "WatchedRoutesChanged";
+    for (const auto& prefix : action.prefixes) text += ' ' + describe(prefix);
+    return text;
+}
+std::string describe(const InitialRoutesReceived& action) {
+    return "InitialRoutesReceived " + std::string{describe(action.family)};
+}
+std::string describe(const MaxPrefixesReached& action) {
+    return "MaxPrefixesReached " + std::to_string(action.max_prefixes);
 }
 std::string describe(const StateChanged& action) {
     return "StateChanged " + std::string{describe(action.from)} + " -> " + std::string{describe(action.to)} +

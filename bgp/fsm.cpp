@@ -52,6 +52,7 @@ bool needs_reset(const PeerConfig& from, const PeerConfig& to) {
     same_session.next_hop6 = to.next_hop6;
     same_session.capability_fallback = to.capability_fallback;
     same_session.delay_open = to.delay_open;
+    same_session.import = to.import;
     return same_session != to;
 }
 
@@ -157,8 +158,9 @@ struct Fsm::Handler {
 
     // ---- OpenSent ---------------------------------------------------------------------------------------
 
-    Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event); }  // Events 2, 8
-    Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {             // Event 10
+    Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event); }           // Event 2
+    Step operator()(const OpenSent&, const AutomaticStop& event) const { return fail(event.cease); }  // Event 8
+    Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {                      // Event 10
         return due(open_sent.hold_timer) ? hold_timer_expires() : stay(open_sent);
     }
     Step operator()(const OpenSent&, const TcpConnectionFails& event) const {  // Event 18
@@ -188,8 +190,9 @@ struct Fsm::Handler {
 
     // ---- OpenConfirm ------------------------------------------------------------------------------------
 
-    Step operator()(const OpenConfirm&, const ManualStop& event) const { return stop(event); }  // Events 2, 8
-    Step operator()(const OpenConfirm& confirm, const fsm::TimerExpired&) const {               // Events 10, 11
+    Step operator()(const OpenConfirm&, const ManualStop& event) const { return stop(event); }           // Event 2
+    Step operator()(const OpenConfirm&, const AutomaticStop& event) const { return fail(event.cease); }  // Event 8
+    Step operator()(const OpenConfirm& confirm, const fsm::TimerExpired&) const {  // Events 10, 11
         if (due(confirm.hold_timer)) return hold_timer_expires();
         if (!due(confirm.keepalive_timer)) return stay(confirm);
         auto next = confirm;
@@ -225,7 +228,10 @@ struct Fsm::Handler {
 
     // ---- Established ------------------------------------------------------------------------------------
 
-    Step operator()(const Established&, const ManualStop& event) const { return down(stop(event)); }  // Events 2, 8
+    Step operator()(const Established&, const ManualStop& event) const { return down(stop(event)); }  // Event 2
+    Step operator()(const Established& established, const AutomaticStop& event) const {               // Event 8
+        return down(established, fail(event.cease));
+    }
     Step operator()(const Established& established, const fsm::TimerExpired&) const {  // Events 10, 11, 29
         if (due(established.hold_timer)) return down(established, hold_timer_expires());
         if (due(established.send_hold_timer)) return down(established, send_hold_timer_expires());

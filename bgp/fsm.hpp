@@ -99,9 +99,13 @@ using AnyState = std::variant<Idle, Connect, Active, OpenSent, OpenConfirm, Esta
 struct ManualStart {  ///< 1, and 4 when the peer is passive
     friend bool operator==(const ManualStart&, const ManualStart&) = default;
 };
-struct ManualStop {  ///< 2, and 8 (AutomaticStop) with another subcode
+struct ManualStop {  ///< 2
     Notification cease;
     friend bool operator==(const ManualStop&, const ManualStop&) = default;
+};
+struct AutomaticStop {  ///< 8: we end it, and try again later
+    Notification cease;
+    friend bool operator==(const AutomaticStop&, const AutomaticStop&) = default;
 };
 struct TcpConnectionConfirmed {  ///< 16 (ours was accepted) and 17 (theirs)
     friend bool operator==(const TcpConnectionConfirmed&, const TcpConnectionConfirmed&) = default;
@@ -154,9 +158,9 @@ struct BfdDown {
 struct TimerExpired {  ///< 9, 10, 11, 12, 13, 29: whichever timers are due
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
-using Event = std::variant<ManualStart, ManualStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen, BgpHeaderErr,
-                           BgpOpenMsgErr, OpenCollisionDump, NotifMsg, KeepAliveMsg, UpdateMsg, UpdateMsgErr,
-                           RouteRefreshMsg, Progress, BfdDown, TimerExpired>;
+using Event = std::variant<ManualStart, ManualStop, AutomaticStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen,
+                           BgpHeaderErr, BgpOpenMsgErr, OpenCollisionDump, NotifMsg, KeepAliveMsg, UpdateMsg,
+                           UpdateMsgErr, RouteRefreshMsg, Progress, BfdDown, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by TcpConnectionConfirmed or TcpConnectionFails
@@ -232,6 +236,7 @@ private:
 namespace fsm {
 [[nodiscard]] std::string describe(const ManualStart& event);
 [[nodiscard]] std::string describe(const ManualStop& event);
+[[nodiscard]] std::string describe(const AutomaticStop& event);
 [[nodiscard]] std::string describe(const TcpConnectionConfirmed& event);
 [[nodiscard]] std::string describe(const TcpConnectionFails& event);
 [[nodiscard]] std::string describe(const BgpOpen& event);

@@ -72,6 +72,10 @@ Result<std::vector<Capability>> decode_parameters(wire::Reader& in) {
 
 /// RFC 7606 §2: "as though all of the routes contained in it had been withdrawn".
 void withdraw_all(Update& update) {
+    update.refused = update.nlri;
+    if (update.mp_reach) {
+        update.refused.insert(update.refused.end(), update.mp_reach->nlri.begin(), update.mp_reach->nlri.end());
+    }
     update.withdrawn.insert(update.withdrawn.end(), update.nlri.begin(), update.nlri.end());
     update.nlri.clear();
     update.attributes = {};

@@ -66,6 +66,8 @@ struct Update {
     std::optional<MpReach> mp_reach;
     PathAttributes attributes;  ///< meaningless without nlri or mp_reach
     std::vector<Nlri> nlri;     ///< IPv4
+    /// Received UPDATEs only: what was announced and is treated as withdrawn; it stands among the withdrawn as well.
+    std::vector<Nlri> refused{};
     /// Received UPDATEs only: what RFC 7606 let pass, at most max_reported_attribute_errors.
     std::vector<AttributeError> errors;
 

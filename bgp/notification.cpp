@@ -240,6 +240,16 @@ std::optional<Notification> Notification::wrapped() const {
     return Notification{data[0], data[1], {data.begin() + 2, data.end()}};
 }
 
+std::optional<std::pair<AddressFamily, std::uint32_t>> Notification::prefix_limit() const {
+    if (cease_subcode() != CeaseSubcode::MaximumNumberOfPrefixesReached) return std::nullopt;
+    wire::Reader in{data};
+    const auto afi = in.u16();
+    const AddressFamily family{afi, in.u8()};
+    const auto limit = in.u32();
+    if (in.failed() || !in.at_end()) return std::nullopt;
+    return std::pair{family, limit};
+}
+
 std::optional<std::string> Notification::shutdown_communication() const {
     const auto cease = cease_subcode();
     if (!cease || !carries_communication(*cease)) return std::nullopt;
@@ -274,6 +284,14 @@ Notification cease(CeaseSubcode subcode, std::string_view communication) {
         for (const char c : text) out.u8(static_cast<std::uint8_t>(c));
     }
     return Notification{subcode, out.take()};
+}
+
+Notification max_prefixes_reached(AddressFamily family, std::uint32_t max_prefixes) {
+    wire::Writer out;
+    out.u16(family.afi);
+    out.u8(family.safi);
+    out.u32(max_prefixes);
+    return Notification{CeaseSubcode::MaximumNumberOfPrefixesReached, out.take()};
 }
 
 Notification hard_reset(const Notification& reason) {
@@ -337,6 +355,8 @@ std::string describe(const Notification& notification) {
     } else if (auto communication = notification.shutdown_communication()) {
         std::ranges::replace(*communication, '"', '\'');
         text += " \"" + *communication + '"';
+    } else if (const auto limit = notification.prefix_limit()) {
+        text += " (" + describe(limit->first) + ", " + std::to_string(limit->second) + ')';
     } else if (!notification.data.empty()) {
         text += " data " + hex(notification.data);
     }

@@ -6,10 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "anyvip/describe.hpp"
 #include "anyvip/wire/writer.hpp"
+#include "bgp/address_family.hpp"
 
 /// NOTIFICATION (RFC 4271 §4.5, §6): how a session says why it ends, and the error type of every decoder here.
 ///
@@ -126,6 +128,8 @@ struct Notification {
     [[nodiscard]] std::optional<CeaseSubcode> cease_subcode() const;
     /// RFC 8538 §3.1: what a Hard Reset wraps; nullopt when this is none, or wraps nothing.
     [[nodiscard]] std::optional<Notification> wrapped() const;
+    /// RFC 4486 §4: the family and its limit, where a Cease for too many prefixes says them.
+    [[nodiscard]] std::optional<std::pair<AddressFamily, std::uint32_t>> prefix_limit() const;
     /// RFC 9003: the operator's words, fit for a log line: control characters gone, what is not UTF-8 as "?".
     /// nullopt when this is no administrative shutdown or reset, or when it says nothing.
     [[nodiscard]] std::optional<std::string> shutdown_communication() const;
@@ -149,6 +153,8 @@ using Result = std::expected<T, Notification>;
 /// RFC 9003 §2: only the administrative subcodes carry text; it is cut at a character after 128 octets, which is
 /// what receivers of the older RFC 8203 accept.
 [[nodiscard]] Notification cease(CeaseSubcode subcode, std::string_view communication = {});
+/// RFC 4486 §4: the data is the family and how many of it there may be.
+[[nodiscard]] Notification max_prefixes_reached(AddressFamily family, std::uint32_t max_prefixes);
 /// RFC 8538 §3.1: the session ends for good, whatever graceful restart would keep; `reason` is its data.
 [[nodiscard]] Notification hard_reset(const Notification& reason);
 /// RFC 4271 §6.2: the data is the largest version we support, 4.

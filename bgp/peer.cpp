@@ -137,9 +137,14 @@ private:
         feed(primary, fsm::ManualStart{});
     }
 
+    void on(const Watch& event) {
+        if (peer_.adj_rib_in_.watch(event.prefixes)) ask_again();
+    }
+
     void on(const ConfigChanged& event) {
         if (event.config == peer_.config_) return;
         const bool reset = needs_reset(peer_.config_, event.config);
+        const bool more = peer_.adj_rib_in_.configure(event.config.import);
         auto& primary = peer_.primary_;
         if (reset) stop_machines(cease(CeaseSubcode::OtherConfigurationChange));
         peer_.config_ = event.config;
@@ -147,6 +152,7 @@ private:
         if (peer_.incoming_) peer_.incoming_->fsm.configure(event.config);
         if (primary.fsm.state() == State::Established) {
             peer_.adj_rib_out_.change_export(exported(primary));
+            if (more) ask_again();
         } else if (peer_.started_ && primary.fsm.state() < State::OpenSent) {
             // Whatever we were waiting for, the operator expects the new values to be tried now.
             feed(primary, fsm::ManualStop{});
@@ -192,7 +198,34 @@ private:
         const bool established = seat.fsm.state() == State::Established;
         if (established) apply_role(*seat.fsm.negotiated(), update);
         feed(seat, fsm::UpdateMsg{});
-        if (established) actions_.emplace_back(RoutesReceived{std::move(update)});
+        if (!established) return;
+        const auto family = end_of_rib_family(update);
+        const auto learnt = peer_.adj_rib_in_.learn(update, now_);
+        actions_.emplace_back(RoutesReceived{std::move(update)});
+        if (const auto initial = family ? unicast_addresses(*family) : std::nullopt) {
+            actions_.emplace_back(InitialRoutesReceived{*initial});
+        }
+        tell(learnt);
+    }
+
+    void tell(const AdjRibIn::Learnt& learnt) {
+        if (!learnt.watched.empty()) actions_.emplace_back(WatchedRoutesChanged{learnt.watched});
+        if (!learnt.limit_reached) return;
+        const auto& import = peer_.config_.import;
+        actions_.emplace_back(MaxPrefixesReached{import.max_prefixes});
+        if (!import.stop_at_max) return;
+        const auto limit = static_cast<std::uint32_t>(import.max_prefixes);
+        feed(peer_.primary_, fsm::AutomaticStop{max_prefixes_reached(unicast(*learnt.limit_reached), limit)});
+    }
+
+    /// RFC 2918: what was refused before may be wanted now. A peer that cannot be asked says it in its next session.
+    void ask_again() {
+        auto& primary = peer_.primary_;
+        if (primary.fsm.state() != State::Established || !primary.fsm.negotiated()->route_refresh) return;
+        for (const auto family : {net::Family::Ipv4, net::Family::Ipv6}) {
+            if (!primary.fsm.negotiated()->carries(family)) continue;
+            perform(primary, fsm::Send{RouteRefresh{.family = unicast(family)}});
+        }
     }
 
     /// RFC 9234 §5, on receipt.
@@ -226,11 +259,14 @@ private:
     /// RFC 7313 §4: from BoRR on all that the peer said before is stale; another BoRR begins anew.
     void refresh_begins(net::Family family) {
         peer_.refreshing_.insert(family);
+        peer_.adj_rib_in_.refresh_begins(family);
         actions_.emplace_back(RefreshBegins{family});
     }
     /// RFC 7313 §5: EoRR without BoRR is ignored.
     void refresh_ends(net::Family family) {
-        if (peer_.refreshing_.erase(family) != 0) actions_.emplace_back(RefreshEnds{family});
+        if (peer_.refreshing_.erase(family) == 0) return;
+        actions_.emplace_back(RefreshEnds{family});
+        tell(peer_.adj_rib_in_.refresh_ends(family));
     }
 
     [[nodiscard]] static DecodeContext decode_context(const Seat& seat) {
@@ -350,12 +386,16 @@ private:
         ++peer_.counters_.sessions;
         actions_.emplace_back(SessionUp{up.negotiated});
         peer_.adj_rib_out_.start(exported(seat));
+        peer_.adj_rib_in_.start({.local_as = peer_.config_.local_as,
+                                 .router_id = peer_.config_.router_id,
+                                 .external = up.negotiated.external});
         peer_.routes_owed_ = true;
     }
     void perform(Seat&, const fsm::SessionDown& down) {
         peer_.established_.reset();
         peer_.refreshing_.clear();
         peer_.adj_rib_out_.stop();
+        peer_.adj_rib_in_.stop();
         actions_.emplace_back(SessionDown{down.reason});
     }
 
@@ -451,7 +491,9 @@ Peer::Peer(const PeerConfig& config, Random& random, RouteTable& routes)
     : config_{config},
       random_{&random},
       primary_{.fsm = Fsm{config, random}, .attempt = {}, .connection = {}},
-      adj_rib_out_{routes} {}
+      adj_rib_out_{routes} {
+    (void)adj_rib_in_.configure(config.import);  // There is nobody yet who could be asked for more.
+}
 
 Actions Peer::handle(const Event& event, TimePoint now) {
     return Turn{*this, now}.run(event);

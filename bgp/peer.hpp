@@ -15,6 +15,7 @@
 #include "anyvip/random.hpp"
 #include "anyvip/strong.hpp"
 #include "anyvip/time.hpp"
+#include "bgp/adj_rib_in.hpp"
 #include "bgp/adj_rib_out.hpp"
 #include "bgp/framer.hpp"
 #include "bgp/fsm.hpp"
@@ -26,7 +27,8 @@
 /// One BGP peer: its session, however many connections it takes to get one, and the routes it is told.
 ///
 /// Parts: one Fsm for the connection that we open (or wait for), a second one while the peer has opened
-/// another beside it; per connection a Framer for what arrives and a count of what TCP took; the AdjRibOut.
+/// another beside it; per connection a Framer for what arrives and a count of what TCP took; the AdjRibOut and
+/// the AdjRibIn.
 /// Peer decides collisions (RFC 4271 §6.8, RFC 6286 §2.3), turns octets into Fsm events and messages into
 /// octets, and pulls UPDATEs from the AdjRibOut only as the transport takes them.
 ///
@@ -41,12 +43,11 @@
 ///
 /// Stopping withdraws everything, then sends Cease with the text of RFC 9003, then closes: a peer that keeps
 /// routes for a while (graceful restart) must not keep ours. End-of-RIB waits for InitialRoutesComplete.
-/// Import: nothing is kept. Received UPDATEs are counted and handed on (RFC 8212 by construction).
+/// What the peer announces is handed on as it comes, and the AdjRibIn keeps of it what Import and Watch ask for; when
+/// they ask for more than before, the peer is asked to say it again (RFC 2918). RFC 9234 §5 is done before: a leaked
+/// route arrives withdrawn, others with the OTC they are to have.
 ///
-/// Import is RFC 9234's too: a leaked route arrives withdrawn, others with the OTC they are to have (§5). Of an
-/// enhanced route refresh (RFC 7313) whoever keeps received routes hears where it begins and where it ends.
-///
-/// Not implemented: maximum prefixes, Graceful Restart, route refresh towards the peer.
+/// Not implemented: Graceful Restart.
 namespace anyvip::bgp {
 
 /// A TCP connection; assigned by the shell, unique in the process.
@@ -115,6 +116,11 @@ struct BfdDown {       ///< the path to the peer has failed (RFC 9384); means so
 struct BfdUp {  ///< the path to the peer is there
     friend bool operator==(const BfdUp&, const BfdUp&) = default;
 };
+/// Routes for these prefixes are to be kept whatever Import says. A level: the newest counts.
+struct Watch {
+    std::set<net::Prefix> prefixes;
+    friend bool operator==(const Watch&, const Watch&) = default;
+};
 struct ConfigChanged {
     PeerConfig config;
     friend bool operator==(const ConfigChanged&, const ConfigChanged&) = default;
@@ -124,7 +130,7 @@ struct TimerExpired {
 };
 using Event = std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, TransportDiagnosis,
                            ConnectionClosed, Received, Written, RoutesChanged, InitialRoutesComplete, BfdDown, BfdUp,
-                           ConfigChanged, TimerExpired>;
+                           Watch, ConfigChanged, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by ConnectionOpened or ConnectionFailed with the same attempt
@@ -170,6 +176,19 @@ struct RefreshEnds {
     net::Family family = net::Family::Ipv4;
     friend bool operator==(const RefreshEnds&, const RefreshEnds&) = default;
 };
+struct WatchedRoutesChanged {
+    std::set<net::Prefix> prefixes;
+    friend bool operator==(const WatchedRoutesChanged&, const WatchedRoutesChanged&) = default;
+};
+struct InitialRoutesReceived {  ///< the peer's End-of-RIB
+    net::Family family = net::Family::Ipv4;
+    friend bool operator==(const InitialRoutesReceived&, const InitialRoutesReceived&) = default;
+};
+/// The peer announces more than is accepted: the rest is refused, or (Import::stop_at_max) the session ends.
+struct MaxPrefixesReached {
+    std::size_t max_prefixes = 0;
+    friend bool operator==(const MaxPrefixesReached&, const MaxPrefixesReached&) = default;
+};
 struct StateChanged {  ///< of the connection that has come furthest
     State from = State::Idle;
     State to = State::Idle;
@@ -177,7 +196,8 @@ struct StateChanged {  ///< of the connection that has come furthest
     friend bool operator==(const StateChanged&, const StateChanged&) = default;
 };
 using Action = std::variant<OpenConnection, AbortOpen, Send, CloseConnection, SessionUp, SessionDown, RoutesSent,
-                            RoutesReceived, RefreshBegins, RefreshEnds, StateChanged>;
+                            RoutesReceived, RefreshBegins, RefreshEnds, WatchedRoutesChanged, InitialRoutesReceived,
+                            MaxPrefixesReached, StateChanged>;
 using Actions = std::vector<Action>;
 
 /// Since the Peer was made, over all its connections.
@@ -232,6 +252,8 @@ public:
     [[nodiscard]] State state() const;
     [[nodiscard]] Status status() const;
     [[nodiscard]] const PeerConfig& config() const { return config_; }
+    [[nodiscard]] const AdjRibIn& adj_rib_in() const { return adj_rib_in_; }
+    [[nodiscard]] const AdjRibOut& adj_rib_out() const { return adj_rib_out_; }
 
 private:
     /// A TCP connection of ours or theirs.
@@ -258,6 +280,7 @@ private:
     Seat primary_;                  ///< ours: connects, or waits when passive
     std::optional<Seat> incoming_;  ///< theirs, while ours is on its way too
     AdjRibOut adj_rib_out_;
+    AdjRibIn adj_rib_in_;
     AttemptId last_attempt_;
     bool started_ = false;
     bool routes_owed_ = false;  ///< a RoutesSent is due once all is written
@@ -284,6 +307,7 @@ private:
 [[nodiscard]] std::string describe(const InitialRoutesComplete& event);
 [[nodiscard]] std::string describe(const BfdDown& event);
 [[nodiscard]] std::string describe(const BfdUp& event);
+[[nodiscard]] std::string describe(const Watch& event);
 [[nodiscard]] std::string describe(const ConfigChanged& event);
 [[nodiscard]] std::string describe(const TimerExpired& event);
 [[nodiscard]] std::string describe(const OpenConnection& action);
@@ -296,6 +320,9 @@ private:
 [[nodiscard]] std::string describe(const RoutesReceived& action);
 [[nodiscard]] std::string describe(const RefreshBegins& action);
 [[nodiscard]] std::string describe(const RefreshEnds& action);
+[[nodiscard]] std::string describe(const WatchedRoutesChanged& action);
+[[nodiscard]] std::string describe(const InitialRoutesReceived& action);
+[[nodiscard]] std::string describe(const MaxPrefixesReached& action);
 [[nodiscard]] std::string describe(const StateChanged& action);
 
 }  // namespace anyvip::bgp

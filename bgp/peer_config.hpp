@@ -11,6 +11,7 @@
 #include "anyvip/net/address.hpp"
 #include "anyvip/time.hpp"
 #include "bgp/asn.hpp"
+#include "bgp/import.hpp"
 #include "bgp/role.hpp"
 
 namespace anyvip::bgp {
@@ -78,6 +79,7 @@ struct PeerConfig {
     std::optional<Role> role;          ///< what we are to the peer (RFC 9234); external peers only
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
+    Import import{};                   ///< what of the peer's routes is accepted
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 

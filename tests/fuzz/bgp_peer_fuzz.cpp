@@ -145,7 +145,8 @@ private:
                                       shown = a.to;
                                   },
                                   [&](const RoutesReceived&) {}, [&](const RefreshBegins&) {},
-                                  [&](const RefreshEnds&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
+                                  [&](const RefreshEnds&) {}, [&](const WatchedRoutesChanged&) {},
+                                  [&](const InitialRoutesReceived&) {}, [&](const MaxPrefixesReached&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
                        action);
         }
         const auto status = peer_.status();

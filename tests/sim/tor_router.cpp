@@ -137,6 +137,9 @@ void TorRouter::perform(int node, const bgp::Action& action) {
                    [&](const bgp::RoutesSent&) {},
                    [&](const bgp::RefreshBegins&) {},
                    [&](const bgp::RefreshEnds&) {},
+                   [&](const bgp::WatchedRoutesChanged&) {},
+                   [&](const bgp::InitialRoutesReceived&) {},
+                   [&](const bgp::MaxPrefixesReached&) {},
                    [&](const bgp::StateChanged&) {},
                },
                action);

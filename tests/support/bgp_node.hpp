@@ -48,6 +48,8 @@ public:
                                       [&](const bgp::RoutesSent&) { ++routes_sent; },
                                       [&](const bgp::RoutesReceived& received) { updates.push_back(received.update); },
                                       [&](const bgp::RefreshBegins&) {}, [&](const bgp::RefreshEnds&) {},
+                                      [&](const bgp::WatchedRoutesChanged&) {}, [&](const bgp::InitialRoutesReceived&) {},
+                                      [&](const bgp::MaxPrefixesReached&) {},
                                       [&](const bgp::StateChanged&) {},
                                       [&](const auto& wanted) { speaker_.perform(name_, wanted); }},
                            action);

@@ -152,6 +152,9 @@ void DecisionShell::perform(const PeerAction& action) {
                    [](const bgp::RoutesReceived&) {},
                    [](const bgp::RefreshBegins&) {},
                    [](const bgp::RefreshEnds&) {},
+                   [](const bgp::WatchedRoutesChanged&) {},
+                   [](const bgp::InitialRoutesReceived&) {},
+                   [](const bgp::MaxPrefixesReached&) {},
                    [](const bgp::StateChanged&) {},
                },
                action.action);

@@ -901,6 +901,102 @@ TEST_F(PeerTest, WhatThePeerAnnouncesIsHandedOnAndNotKept) {
     EXPECT_EQ(peer.status().counters.updates_in, 1U);
 }
 
+Update announcement(const char* text) {
+    Update update;
+    update.attributes.as_path = AsPath::sequence({Asn{65000}});
+    update.attributes.next_hop = address("10.0.0.1");
+    update.nlri = {prefix(text)};
+    return update;
+}
+
+TEST_F(PeerTest, WhatImportNamesIsKeptUntilTheSessionEnds) {
+    auto config = config_of_node();
+    config.import.rules = {{.prefix = prefix("0.0.0.0/0"), .max_length = 0}};
+    become(config);
+    establish();
+    (void)receive(1, announcement("0.0.0.0/0"));
+    (void)receive(1, announcement("10.0.0.0/8"));
+    EXPECT_EQ(peer.adj_rib_in().accepted(), 1U);
+    EXPECT_TRUE(peer.adj_rib_in().examples().contains(prefix("10.0.0.0/8")));
+    (void)feed(ConnectionClosed{ConnectionId{1}, "reset"});
+    EXPECT_EQ(peer.adj_rib_in().accepted(), 0U);
+}
+
+// RFC 2918 §4: positive; the peer is asked again when more is wanted than before.
+TEST_F(PeerTest, MoreThatIsWantedIsAskedFor) {
+    establish();
+    const std::vector<Message> both{RouteRefresh{.family = ipv4_unicast}, RouteRefresh{.family = ipv6_unicast}};
+    EXPECT_EQ(sent(feed(Watch{{prefix("203.0.113.10/32")}})), both);
+    EXPECT_THAT(sent(feed(Watch{{prefix("203.0.113.10/32")}})), IsEmpty());
+    EXPECT_THAT(sent(feed(Watch{})), IsEmpty());
+    auto config = config_of_node();
+    config.import.rules = {{.prefix = prefix("10.0.0.0/8"), .max_length = 24}};
+    EXPECT_EQ(sent(feed(ConfigChanged{config})), both);
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
+// RFC 2918 §4: negative; a peer that did not offer it is not asked.
+TEST_F(PeerTest, APeerThatCannotBeAskedIsNotAsked) {
+    auto offer = router_open();
+    std::erase_if(offer.capabilities, [](const Capability& capability) {
+        return std::holds_alternative<RouteRefreshCapability>(capability);
+    });
+    establish(offer);
+    EXPECT_THAT(sent(feed(Watch{{prefix("203.0.113.10/32")}})), IsEmpty());
+}
+
+TEST_F(PeerTest, RoutesOfWatchedPrefixesAreToldAsTheyComeAndGo) {
+    establish();
+    (void)feed(Watch{{prefix("203.0.113.10/32")}});
+    const Actions news{WatchedRoutesChanged{{prefix("203.0.113.10/32")}}};
+    const auto told = [](const Actions& actions) { return all<WatchedRoutesChanged>(actions).size(); };
+    EXPECT_EQ(told(receive(1, announcement("203.0.113.10/32"))), 1U);
+    EXPECT_EQ(told(receive(1, announcement("203.0.113.10/32"))), 0U);
+    EXPECT_EQ(told(receive(1, announcement("203.0.113.11/32"))), 0U);
+    Update withdrawal;
+    withdrawal.withdrawn = {prefix("203.0.113.10/32")};
+    EXPECT_EQ(told(receive(1, withdrawal)), 1U);
+    EXPECT_EQ(told(receive(1, withdrawal)), 0U);
+}
+
+TEST_F(PeerTest, EndOfRibOfThePeerIsTold) {
+    establish();
+    EXPECT_EQ(all<InitialRoutesReceived>(receive(1, end_of_rib(ipv4_unicast))),
+              std::vector{InitialRoutesReceived{net::Family::Ipv4}});
+    EXPECT_TRUE(peer.adj_rib_in().complete(net::Family::Ipv4));
+    EXPECT_FALSE(peer.adj_rib_in().complete(net::Family::Ipv6));
+}
+
+TEST_F(PeerTest, MoreThanMaxPrefixesAreRefusedAndToldOnce) {
+    auto config = config_of_node();
+    config.import = {.rules = {{.prefix = prefix("10.0.0.0/8"), .max_length = 32}}, .max_prefixes = 1};
+    become(config);
+    establish();
+    (void)receive(1, announcement("10.1.0.0/16"));
+    EXPECT_EQ(all<MaxPrefixesReached>(receive(1, announcement("10.2.0.0/16"))), std::vector{MaxPrefixesReached{1}});
+    EXPECT_THAT(all<MaxPrefixesReached>(receive(1, announcement("10.3.0.0/16"))), IsEmpty());
+    EXPECT_EQ(peer.state(), State::Established);
+    EXPECT_EQ(peer.adj_rib_in().accepted(), 1U);
+}
+
+// RFC 4486 §4: positive; "the Error Code field, Subcode 1", with AFI, SAFI and the limit as data. RFC 4271 §8.1.2,
+// Event 8: and it is tried again later.
+TEST_F(PeerTest, OneMoreThanMaxPrefixesMayEndTheSession) {
+    auto config = config_of_node();
+    config.import = {
+        .rules = {{.prefix = prefix("10.0.0.0/8"), .max_length = 32}}, .max_prefixes = 1, .stop_at_max = true};
+    become(config);
+    establish();
+    (void)receive(1, announcement("10.1.0.0/16"));
+    EXPECT_EQ(peer.state(), State::Established);
+    const auto actions = receive(1, announcement("10.2.0.0/16"));
+    const Notification expected{6, 1, {0, 1, 1, 0, 0, 0, 1}};
+    EXPECT_THAT(sent(actions), ElementsAre(Message{expected}));
+    EXPECT_EQ(describe(expected), "Cease / Maximum Number of Prefixes Reached (ipv4-unicast, 1)");
+    EXPECT_EQ(peer.state(), State::Idle);
+    EXPECT_TRUE(peer.deadline());
+}
+
 // RFC 9384 §3: positive
 TEST_F(PeerTest, BfdDownEndsTheSessionWithItsCeaseAndIsShownAsTheLastError) {
     establish();
@@ -1024,6 +1120,9 @@ private:
     void perform(std::size_t, const RoutesSent&) {}
     void perform(std::size_t, const RefreshBegins&) {}
     void perform(std::size_t, const RefreshEnds&) {}
+    void perform(std::size_t, const WatchedRoutesChanged&) {}
+    void perform(std::size_t, const InitialRoutesReceived&) {}
+    void perform(std::size_t, const MaxPrefixesReached&) {}
     void perform(std::size_t, const StateChanged&) {}
     void perform(std::size_t end, const RoutesReceived& action) {
         const auto& update = action.update;
