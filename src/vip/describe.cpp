@@ -46,6 +46,10 @@ std::string describe(const VerdictGiven& event) {
 std::string describe(const VrrpActive& event) {
     return event.active ? "VrrpActive" : "VrrpActive no";
 }
+std::string describe(const OthersObserved& event) {
+    return "OthersObserved " + describe(event.others.knowledge) +
+           (event.others.text.empty() ? "" : " \"" + event.others.text + '"');
+}
 std::string describe(const ServicesChanged& /*event*/) {
     return "ServicesChanged";
 }

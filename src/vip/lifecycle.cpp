@@ -7,6 +7,14 @@
 
 namespace anyvip::vip {
 
+Lifecycle::Lifecycle(const LifecycleConfig& config) : config_{config}, flaps_{config.flaps} {
+    if (config.standby) standby_.emplace(*config.standby);
+}
+
+std::optional<TimePoint> Lifecycle::deadline() const {
+    return standby_ ? earliest(deadline_, standby_->deadline()) : deadline_;
+}
+
 void Lifecycle::Wish::ask(bool wanted) {
     ++generation;
     if (wanted != present) answered = 0;  // What was true of the opposite says nothing.
@@ -28,7 +36,9 @@ std::optional<std::string> Lifecycle::kernel_error() const {
 LifecycleActions Lifecycle::handle(const LifecycleEvent& event, TimePoint now) {
     LifecycleActions out;
     std::visit([&](const auto& e) { on(e, now, out); }, event);
+    if (standby_) standby_->update(others_, is_out(), now);
     settle(now, out);
+    if (standby_) standby_->update(others_, is_out(), now);
     return out;
 }
 
@@ -42,6 +52,13 @@ void Lifecycle::on(const Configured& /*event*/, TimePoint /*now*/, LifecycleActi
 void Lifecycle::on(const ConfigChanged& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
     config_ = event.config;
     flaps_.configure(event.config.flaps);
+    if (!config_.standby) {
+        standby_.reset();
+    } else if (standby_) {
+        standby_->configure(*config_.standby);
+    } else {
+        standby_.emplace(*config_.standby);
+    }
 }
 
 void Lifecycle::on(const Leave& /*event*/, TimePoint /*now*/, LifecycleActions& /*out*/) {
@@ -54,6 +71,10 @@ void Lifecycle::on(const VerdictGiven& event, TimePoint /*now*/, LifecycleAction
 
 void Lifecycle::on(const VrrpActive& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
     vrrp_active_ = event.active;
+}
+
+void Lifecycle::on(const OthersObserved& event, TimePoint /*now*/, LifecycleActions& /*out*/) {
+    others_ = event.others;
 }
 
 void Lifecycle::on(const ServicesChanged& /*event*/, TimePoint /*now*/, LifecycleActions& out) {
@@ -118,7 +139,9 @@ std::optional<Lifecycle::State> Lifecycle::from_ready(TimePoint now, LifecycleAc
     const auto held_before = std::exchange(deadline_, std::nullopt);
     if (leaving_ || !programmed()) return State::Programming;
     if (!wants_route()) return std::nullopt;
-    if (const auto until = flaps_.held_until(now)) {
+    // To hold back the last one that announces would serve nobody.
+    const bool last = others_.knowledge == Others::Knowledge::None;
+    if (const auto until = flaps_.held_until(now); until && !last) {
         deadline_ = until;
         if (held_before != until) out.emplace_back(HeldBack{*until});
         return std::nullopt;
@@ -181,7 +204,8 @@ bool Lifecycle::programmed() const {
 }
 
 bool Lifecycle::wants_route() const {
-    return config_.announces && !leaving_ && is_eligible(verdict_) && (!config_.needs_active || vrrp_active_);
+    return config_.announces && !leaving_ && is_eligible(verdict_) && (!config_.needs_active || vrrp_active_) &&
+           !stands_by();
 }
 
 /// RFC 8326 is for planned work: the service goes on while the routers look for another way.

@@ -10,6 +10,8 @@
 #include "anyvip/time.hpp"
 #include "anyvip/vip/eligibility.hpp"
 #include "anyvip/vip/flap_control.hpp"
+#include "anyvip/vip/observation.hpp"
+#include "anyvip/vip/standby.hpp"
 
 /// The order in which a VIP comes up and goes down: product rule 1, and nothing else does.
 ///
@@ -18,7 +20,8 @@
 ///
 /// What leaves in order (drained, out of the configuration, with the daemon) says so first: the route stays for a
 /// while with the community of RFC 8326, so that routers find another way before this one is gone. What is unhealthy
-/// is withdrawn at once, and after that may be held back for a while (FlapControl).
+/// is withdrawn at once, and after that may be held back for a while (FlapControl), though not while it is known that
+/// nobody else announces it. A standby announces only in the absence of others (Standby).
 ///
 /// One Lifecycle per VIP, fed by the decision loop. What it wants of the kernel is a level with a generation:
 /// SetServices and SetAddresses are answered by ServicesApplied and AddressesApplied, and an answer to an
@@ -41,6 +44,7 @@ struct LifecycleConfig {
     Duration send_timeout{};
     Duration graceful_shutdown{};  ///< before a withdrawal in order; 0: none
     FlapPolicy flaps{};
+    std::optional<StandbyPolicy> standby{};
     friend bool operator==(const LifecycleConfig&, const LifecycleConfig&) = default;
 };
 
@@ -65,6 +69,10 @@ struct VrrpActive {  ///< the router is Active and the kernel has confirmed this
     bool active = false;
     friend bool operator==(const VrrpActive&, const VrrpActive&) = default;
 };
+struct OthersObserved {
+    Others others;
+    friend bool operator==(const OthersObserved&, const OthersObserved&) = default;
+};
 struct ServicesChanged {  ///< the desired pool differs from the one last asked for
     friend bool operator==(const ServicesChanged&, const ServicesChanged&) = default;
 };
@@ -84,8 +92,8 @@ struct RoutesSent {  ///< every peer's transport has taken what was desired
 struct TimerExpired {
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
-using LifecycleEvent = std::variant<Configured, ConfigChanged, Leave, VerdictGiven, VrrpActive, ServicesChanged,
-                                    ServicesApplied, AddressesApplied, RoutesSent, TimerExpired>;
+using LifecycleEvent = std::variant<Configured, ConfigChanged, Leave, VerdictGiven, VrrpActive, OthersObserved,
+                                    ServicesChanged, ServicesApplied, AddressesApplied, RoutesSent, TimerExpired>;
 
 // Actions.
 struct SetServices {
@@ -126,10 +134,10 @@ public:
     /// to let go.
     enum class State : std::uint8_t { Absent, Programming, Ready, Announced, GracefulShutdown, Withdrawing, Removing };
 
-    explicit Lifecycle(const LifecycleConfig& config) : config_{config}, flaps_{config.flaps} {}
+    explicit Lifecycle(const LifecycleConfig& config);
 
     [[nodiscard]] LifecycleActions handle(const LifecycleEvent& event, TimePoint now);
-    [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] State state() const { return state_; }
 
     /// The kernel has services of this VIP and has refused none: a virtual router may take part. A change
@@ -141,6 +149,9 @@ public:
     [[nodiscard]] std::optional<std::string> kernel_error() const;
     [[nodiscard]] const LifecycleConfig& config() const { return config_; }
     [[nodiscard]] const FlapControl& flaps() const { return flaps_; }
+    [[nodiscard]] const Others& others() const { return others_; }
+    /// A standby that leaves the VIP to others, or does not know yet.
+    [[nodiscard]] bool stands_by() const { return standby_ && !standby_->may_announce(); }
 
 private:
     /// A wish of the kernel and its newest answer.
@@ -162,6 +173,7 @@ private:
     void on(const Leave&, TimePoint now, LifecycleActions& out);
     void on(const VerdictGiven& event, TimePoint now, LifecycleActions& out);
     void on(const VrrpActive& event, TimePoint now, LifecycleActions& out);
+    void on(const OthersObserved& event, TimePoint now, LifecycleActions& out);
     void on(const ServicesChanged&, TimePoint now, LifecycleActions& out);
     void on(const ServicesApplied& event, TimePoint now, LifecycleActions& out);
     void on(const AddressesApplied& event, TimePoint now, LifecycleActions& out);
@@ -178,6 +190,7 @@ private:
     [[nodiscard]] std::optional<State> from_withdrawing(TimePoint now, LifecycleActions& out);
     [[nodiscard]] std::optional<State> from_removing(LifecycleActions& out);
 
+    [[nodiscard]] bool is_out() const { return state_ == State::Announced || state_ == State::GracefulShutdown; }
     [[nodiscard]] bool programmed() const;
     [[nodiscard]] bool wants_route() const;
     [[nodiscard]] bool leaves_in_order() const;
@@ -194,6 +207,8 @@ private:
     bool services_changed_ = false;  ///< while Withdrawing: ask again after it
     bool routes_sent_ = false;       ///< while Withdrawing: the propagation wait runs
     FlapControl flaps_;
+    Others others_;
+    std::optional<Standby> standby_;
     Wish services_;
     Wish addresses_;
 };
@@ -204,6 +219,7 @@ private:
 [[nodiscard]] std::string describe(const Leave&);
 [[nodiscard]] std::string describe(const VerdictGiven& event);
 [[nodiscard]] std::string describe(const VrrpActive& event);
+[[nodiscard]] std::string describe(const OthersObserved& event);
 [[nodiscard]] std::string describe(const ServicesChanged&);
 [[nodiscard]] std::string describe(const ServicesApplied& event);
 [[nodiscard]] std::string describe(const AddressesApplied& event);

@@ -693,5 +693,76 @@ TEST(LifecycleOrder, HoldsInEveryShortStoryOfAVrrpVip) {
     expect_order(vrrp(), {}, 6);
 }
 
+// ---- standby, and the last one
+
+const Others nobody{.knowledge = Others::Knowledge::None};
+const Others primary{.knowledge = Others::Knowledge::Heard, .unranked = true, .best = {}, .text = "tor-a"};
+
+LifecycleConfig standing_by() {
+    LifecycleConfig config = bgp();
+    config.standby = StandbyPolicy{.own = {100, 7}, .take_after = 1s, .yield_after = 2s};
+    return config;
+}
+
+TEST_F(LifecycleTest, AStandbyAnnouncesInTheAbsenceOfOthers) {
+    become(standing_by());
+    make_ready();
+    EXPECT_EQ(feed(VerdictGiven{good}), LifecycleActions{});
+    EXPECT_TRUE(vip.stands_by());
+    EXPECT_EQ(feed(OthersObserved{primary}, 1s), LifecycleActions{});
+    EXPECT_EQ(feed(OthersObserved{nobody}, 10s), LifecycleActions{});
+    EXPECT_EQ(vip.deadline(), at(11s));
+    EXPECT_EQ(feed(TimerExpired{}, 11s), (LifecycleActions{Announce{}}));
+    EXPECT_FALSE(vip.stands_by());
+}
+
+TEST_F(LifecycleTest, AStandbyGivesWayWithoutBeingPenalised) {
+    auto config = standing_by();
+    config.flaps.hold_down = 60s;
+    become(config);
+    make_ready();
+    (void)feed(VerdictGiven{good});
+    (void)feed(OthersObserved{nobody}, 10s);
+    (void)feed(TimerExpired{}, 11s);
+    ASSERT_EQ(vip.state(), State::Announced);
+    EXPECT_EQ(feed(OthersObserved{primary}, 20s), LifecycleActions{});
+    EXPECT_EQ(vip.deadline(), at(22s));
+    EXPECT_EQ(feed(TimerExpired{}, 22s), (LifecycleActions{Withdraw{}}));
+    EXPECT_EQ(vip.flaps().held_until(at(22s)), std::nullopt);
+}
+
+TEST_F(LifecycleTest, AnUnhealthyStandbyDoesNotTake) {
+    become(standing_by());
+    make_ready();
+    (void)feed(VerdictGiven{bad});
+    (void)feed(OthersObserved{nobody}, 10s);
+    EXPECT_EQ(feed(TimerExpired{}, 11s), LifecycleActions{});
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{Announce{}}));
+}
+
+TEST_F(LifecycleTest, AStandbyThatBecomesAPrimaryAnnouncesBesideOthers) {
+    become(standing_by());
+    make_ready();
+    (void)feed(VerdictGiven{good});
+    (void)feed(OthersObserved{primary}, 1s);
+    EXPECT_EQ(feed(ConfigChanged{bgp()}, 2s), (LifecycleActions{Announce{}}));
+}
+
+TEST_F(LifecycleTest, TheLastThatAnnouncesIsNotHeldBack) {
+    become(holding());
+    make_withdrawing(true);
+    (void)feed(TimerExpired{}, 11s);
+    (void)feed(OthersObserved{primary}, 12s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(15s)}}));
+    EXPECT_EQ(feed(OthersObserved{nobody}, 13s), (LifecycleActions{Announce{}}));
+}
+
+TEST_F(LifecycleTest, WhereNothingIsKnownOfOthersItIsHeldBack) {
+    become(holding());
+    make_withdrawing(true);
+    (void)feed(TimerExpired{}, 11s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(15s)}}));
+}
+
 }  // namespace
 }  // namespace anyvip::vip
