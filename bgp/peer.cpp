@@ -510,6 +510,14 @@ State Peer::state() const {
     return incoming_ ? std::max(primary_.fsm.state(), incoming_->fsm.state()) : primary_.fsm.state();
 }
 
+const Negotiated* Peer::session() const {
+    return primary_.fsm.state() == State::Established ? primary_.fsm.negotiated() : nullptr;
+}
+
+std::optional<net::Endpoint> Peer::local() const {
+    return session() != nullptr ? std::optional{primary_.connection->local} : std::nullopt;
+}
+
 Status Peer::status() const {
     const Seat& furthest = incoming_ && incoming_->fsm.state() > primary_.fsm.state() ? *incoming_ : primary_;
     Status status;

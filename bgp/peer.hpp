@@ -252,6 +252,9 @@ public:
     [[nodiscard]] State state() const;
     [[nodiscard]] Status status() const;
     [[nodiscard]] const PeerConfig& config() const { return config_; }
+    /// What the session that is up was agreed on, and our end of it; null and nullopt without one.
+    [[nodiscard]] const Negotiated* session() const;
+    [[nodiscard]] std::optional<net::Endpoint> local() const;
     [[nodiscard]] const AdjRibIn& adj_rib_in() const { return adj_rib_in_; }
     [[nodiscard]] const AdjRibOut& adj_rib_out() const { return adj_rib_out_; }
 

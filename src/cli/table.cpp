@@ -179,6 +179,13 @@ std::string held_back(const json::object& vip) {
     return left == nullptr || !left->is_number() ? "" : "held back for " + age(left->to_number<double>());
 }
 
+/// Why a standby does not announce.
+std::string stands_by(const json::object& vip) {
+    if (!is_true(vip, "stands_by")) return "";
+    const auto detail = string(vip, "others_detail");
+    return "stands by" + (detail.empty() ? "" : ": " + detail);
+}
+
 Tone health_tone(const std::string& state) {
     if (state == "up") return Tone::Good;
     return state == "down" ? Tone::Bad : Tone::Doubtful;
@@ -308,7 +315,8 @@ std::string vip_table(const json::object& status, const Style& style) {
                    {text(vip, "address")},
                    {text(vip, "announce")},
                    {state, state == "Announced" ? Tone::Good : Tone::Plain},
-                   {joined({verdict_text(vip), held_back(vip), kernel_error(vip)}), well ? Tone::Good : Tone::Bad}});
+                   {joined({verdict_text(vip), stands_by(vip), held_back(vip), kernel_error(vip)}),
+                    well ? Tone::Good : Tone::Bad}});
     });
     return table.render(style);
 }

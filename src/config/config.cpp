@@ -60,4 +60,18 @@ std::string describe(const Track& track) {
     return track.weight ? track.check.value() + ' ' + std::to_string(*track.weight) : track.check.value();
 }
 
+std::string_view describe(Role role) {
+    switch (role) {
+        case Role::None: return "none";
+        case Role::Primary: return "primary";
+        case Role::Backup: return "backup";
+        case Role::Standby: return "standby";
+    }
+    return "none";
+}
+
+net::Prefix route_prefix(const Vip& vip) {
+    return vip.prefix.value_or(net::Prefix::host(vip.address.address()));
+}
+
 }  // namespace anyvip::config

@@ -87,6 +87,10 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("role", &Peer::role, Effect::Reset)
         .field("strict_role", &Peer::strict_role, Effect::Reset)
         .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime)
+        .field("import", &Peer::import, Effect::NextTime)
+        .field("max_prefixes", &Peer::max_prefixes, Effect::NextTime)
+        .field("max_prefixes_action", &Peer::max_prefixes_action, Effect::NextTime)
+        .field("max_prefixes_out", &Peer::max_prefixes_out, Effect::NextTime)
         .field("bfd", &Peer::bfd, Effect::NextTime);  // Its session is another one, and hears of it at once.
     return comparison;
 }

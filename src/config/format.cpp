@@ -64,6 +64,11 @@ std::string toml(const Track& track) {
     if (!track.weight) return toml(track.check);
     return "{ check = " + toml(track.check) + ", weight = " + toml(*track.weight) + " }";
 }
+std::string toml(const ImportRule& rule) {
+    const auto prefix = quote(rule.prefix.to_string());
+    if (rule.max_length == rule.prefix.length()) return prefix;
+    return "{ prefix = " + prefix + ", max_length = " + std::to_string(rule.max_length) + " }";
+}
 std::string toml(const health::StatusRange& range) {
     if (range.low == range.high) return std::to_string(range.low);
     return quote(std::to_string(range.low) + '-' + std::to_string(range.high));
@@ -199,6 +204,10 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (peer.capability_fallback) out.key("capability_fallback", peer.capability_fallback);
     if (!peer.device.empty()) out.key("device", peer.device);
     if (peer.bfd) out.raw("bfd", bfd_table(*peer.bfd));
+    out.key("import", peer.import);
+    out.key("max_prefixes", peer.max_prefixes);
+    out.key("max_prefixes_action", peer.max_prefixes_action == MaxPrefixesAction::Stop ? "stop" : "refuse");
+    out.key("max_prefixes_out", peer.max_prefixes_out);
 }
 
 void write_bgp(Output& out, const Bgp& bgp) {
@@ -329,6 +338,12 @@ std::string flap_table(const Flap& flap) {
     return table.text();
 }
 
+std::string standby_table(const Standby& standby) {
+    InlineTable table;
+    table.key("rank", standby.rank).key("take_after", standby.take_after).key("yield_after", standby.yield_after);
+    return table.text();
+}
+
 void write_vip(Output& out, const Vip& vip) {
     out.header("[[vip]]");
     out.key("name", vip.name);
@@ -341,7 +356,9 @@ void write_vip(Output& out, const Vip& vip) {
     out.key("virtual_router", vip.virtual_router);
     out.key("track", vip.track);
     if (vip.announce.bgp && vip.announce.vrrp) out.key("track_bgp_session", vip.track_bgp_session);
-    if (vip.role != Role::None) out.key("role", vip.role == Role::Primary ? "primary" : "backup");
+    if (vip.role != Role::None) out.key("role", describe(vip.role));
+    if (vip.standby) out.raw("standby", standby_table(*vip.standby));
+    if (vip.standby || vip.flap) out.key("learn_delay", vip.learn_delay);
     if (vip.announce.bgp) out.raw("bgp", vip_bgp_table(vip.bgp));
     if (vip.hold_down > Duration::zero()) out.key("hold_down", vip.hold_down);
     if (vip.flap) out.raw("flap", flap_table(*vip.flap));

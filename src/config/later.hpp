@@ -25,7 +25,6 @@ inline constexpr LaterWord later_words[] = {
     {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
     {"bgp.peer", "interface", ""},
-    {"bgp.peer", "max_prefix", ""},
     {"bgp.peer", "tcp_ao", ""},
     {"virtual_router", "bfd", ""},
     {"virtual_router", "notify", ""},

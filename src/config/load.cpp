@@ -243,6 +243,45 @@ void read_bfd(Section& peer_section, Peer& peer) {
     }
 }
 
+std::optional<ImportRule> read_import_rule(Section& parent, const Value& item) {
+    const auto prefix_of = [&](const Value& value) -> std::optional<net::Prefix> {
+        const auto* text = std::get_if<std::string>(&value.data);
+        const auto prefix = text == nullptr ? std::nullopt : net::Prefix::parse(*text);
+        if (!prefix) {
+            parent.mismatch(value, "a prefix such as \"10.0.0.0/8\", or { prefix = \"10.0.0.0/8\", max_length = 24 }");
+        } else if (*prefix != prefix->network()) {
+            parent.error(value.place, "the prefix has host bits set", prefix->network().to_string());
+        }
+        return prefix;
+    };
+    if (!std::holds_alternative<Table>(item.data)) {
+        const auto prefix = prefix_of(item);
+        return prefix ? std::optional{ImportRule{*prefix, prefix->length()}} : std::nullopt;
+    }
+    Section section{item, "bgp.peer.import", parent.errors()};
+    const Value* value = section.require("prefix");
+    const auto prefix = value == nullptr ? std::nullopt : prefix_of(*value);
+    if (!prefix) {
+        (void)section.find("max_length");
+        return std::nullopt;
+    }
+    ImportRule rule{*prefix, prefix->length()};
+    section.integer("max_length", rule.max_length, prefix->length(), net::max_prefix_length(prefix->family()));
+    return rule;
+}
+
+void read_import(Section& section, Peer& peer) {
+    for (const Value& item : section.array("import")) {
+        if (const auto rule = read_import_rule(section, item)) peer.import.push_back(*rule);
+    }
+    // Each may hold some kilobytes of attributes.
+    section.integer("max_prefixes", peer.max_prefixes, 1, 10'000);
+    constexpr Choice<MaxPrefixesAction> actions[] = {{"refuse", MaxPrefixesAction::Refuse},
+                                                     {"stop", MaxPrefixesAction::Stop}};
+    section.choice("max_prefixes_action", peer.max_prefixes_action, actions);
+    section.integer("max_prefixes_out", peer.max_prefixes_out, 1, 4294967295);
+}
+
 Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     Peer peer;
     Section section{table, "bgp.peer", errors};
@@ -275,6 +314,7 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
         section.error(section.place("bfd"), "\"bfd\" beside \"device\" is not available yet in this version");
     }
     read_password(section, host, peer);
+    read_import(section, peer);
     return peer;
 }
 
@@ -668,6 +708,7 @@ RouteAttributes preferences(Role role) {
             attributes.med = 0;
             break;
         case Role::Backup:
+        case Role::Standby:
             attributes.local_pref = 50;
             attributes.med = 100;
             attributes.prepend = 3;
@@ -733,7 +774,20 @@ void read_prefix(Section& section, Vip& vip) {
 }
 
 constexpr Choice<Services> services_words[]{{"all", Services::All}, {"any", Services::Any}};
-constexpr Choice<Role> role_words[]{{"primary", Role::Primary}, {"backup", Role::Backup}};
+constexpr Choice<Role> role_words[]{{"primary", Role::Primary}, {"backup", Role::Backup}, {"standby", Role::Standby}};
+
+void read_standby(Section& parent, Vip& vip) {
+    if (vip.role == Role::Standby) vip.standby.emplace();
+    const Value* table = parent.table("standby");
+    if (table == nullptr) return;
+    if (!vip.standby) parent.error(parent.place("standby"), "\"standby\" has no effect without role = \"standby\"");
+    Section section{*table, "vip.standby", parent.errors()};
+    Standby standby;
+    section.integer("rank", standby.rank, 0, 65535);
+    section.read("take_after", standby.take_after, Duration::zero(), hours{1});
+    section.read("yield_after", standby.yield_after, Duration::zero(), hours{1});
+    if (vip.standby) vip.standby = standby;
+}
 
 Vip read_vip(const Value& table, Errors& errors) {
     Vip vip;
@@ -747,6 +801,8 @@ Vip read_vip(const Value& table, Errors& errors) {
     vip.track_bgp_session = vip.announce.bgp && vip.announce.vrrp;
     section.read("track_bgp_session", vip.track_bgp_session);
     section.choice("role", vip.role, role_words);
+    read_standby(section, vip);
+    section.read("learn_delay", vip.learn_delay, seconds{1}, hours{1});
     vip.bgp.attributes = preferences(vip.role);
     if (const Value* bgp = section.table("bgp")) read_vip_bgp(*bgp, vip.bgp, errors);
     section.read("hold_down", vip.hold_down, Duration::zero(), hours{1});

@@ -216,10 +216,25 @@ private:
             not_a_vip(*peer.source, place_of(table, "source"), "source of a session");
             same_family(*peer.source, peer.address.family(), place_of(table, "source"), "the peer");
         }
+        check_max_prefixes_out(peer, table);
         if (peer.passive && config_.bgp->listen.empty()) {
             errors_.add(place_of(table, "passive"),
                         "a passive peer needs a listening address, and \"listen\" is empty");
         }
+    }
+
+    /// What the peer would count: prefixes, each once.
+    void check_max_prefixes_out(const Peer& peer, const Value& table) {
+        if (!peer.max_prefixes_out) return;
+        std::set<net::Prefix> prefixes;
+        for (const Vip& vip : config_.vips) {
+            const bool goes = std::ranges::find(vip.bgp.peers, peer.name) != vip.bgp.peers.end();
+            if (vip.announce.bgp && goes) prefixes.insert(route_prefix(vip));
+        }
+        if (prefixes.size() <= *peer.max_prefixes_out) return;
+        errors_.add(place_of(table, "max_prefixes_out"), std::to_string(prefixes.size()) +
+                                                             " prefixes would go to this peer, which takes " +
+                                                             std::to_string(*peer.max_prefixes_out));
     }
 
     void check_tracks(const std::vector<Track>& tracks, const Value& table, bool vrrp) {
@@ -333,6 +348,9 @@ private:
             if (vip.announce.bgp && vip.address.address().is_link_local()) {
                 errors_.add(place, "a link-local address cannot be announced by \"bgp\"");
             }
+            if (vip.standby && (!vip.announce.bgp || vip.announce.vrrp)) {
+                errors_.add(place_of(table, "role"), "\"standby\" is for a VIP that is announced by \"bgp\" alone");
+            }
             if (find(table, "track_bgp_session") != nullptr && !(vip.announce.bgp && vip.announce.vrrp)) {
                 errors_.add(place_of(table, "track_bgp_session"),
                             "\"track_bgp_session\" needs announce = [\"vrrp\", \"bgp\"]");
@@ -350,8 +368,9 @@ private:
             errors_.add(place, vip.prefix->to_string() + " does not contain " + vip.address.address().to_string());
         }
         const auto [other, added] = prefixes_.emplace(*vip.prefix, &vip);
-        if (!added && other->second->bgp != vip.bgp) {
-            errors_.add(place, vip.prefix->to_string() + " is one route: its \"bgp\" must be that of the VIP " +
+        if (!added && (other->second->bgp != vip.bgp || other->second->standby != vip.standby)) {
+            errors_.add(place, vip.prefix->to_string() +
+                                   " is one route: its \"bgp\" and role must be those of the VIP " +
                                    quote(other->second->name.value()));
         }
     }

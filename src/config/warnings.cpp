@@ -29,9 +29,40 @@ void warn_about_peers(const Config& config, std::vector<std::string>& warnings) 
     }
 }
 
+/// A router sends its best route. It sends another node's while ours is there only with ADD-PATH, or if it prefers the
+/// other's whatever that is.
+bool tells_of_others(const Bgp& bgp, const Vip& vip, const Peer& peer) {
+    const auto own = vip.bgp.per_peer.find(peer.name);
+    const RouteAttributes& attributes = own == vip.bgp.per_peer.end() ? vip.bgp.attributes : own->second;
+    const bool internal = peer.asn == bgp.asn;
+    const bool worse = internal ? attributes.local_pref.value_or(100) < 100 : attributes.prepend > 0;
+    return peer.add_path_receive || worse;
+}
+
+void warn_about_standby(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {
+    const std::string subject = "VIP " + quote(vip.name.value()) + ": ";
+    for (const Peer& peer : config.bgp->peers) {
+        if (std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) continue;
+        if (tells_of_others(*config.bgp, vip, peer)) continue;
+        const std::string key = peer.asn == config.bgp->asn ? "local_pref below 100" : "prepend";
+        warnings.push_back(subject + "a standby that announces would not hear from " + quote(peer.name.value()) +
+                           " that the primary is back: it needs add_path = \"receive\", or " + key +
+                           " so that its own route is the worse one");
+    }
+    const bool external =
+        std::ranges::any_of(config.bgp->peers, [&](const Peer& peer) { return peer.asn != config.bgp->asn; });
+    if (external) {
+        warnings.push_back(
+            subject +
+            "a router that sends no route to an AS that is in its path hides another site of our AS "
+            "from a standby; it must be told not to (as-path checks on sending are off in FRR and BIRD)");
+    }
+}
+
 void warn_about_vip(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {
     if (!vip.announce.bgp) return;
     const std::string subject = "VIP " + quote(vip.name.value()) + ": ";
+    if (vip.standby) warn_about_standby(config, vip, warnings);
     if (vip.role != Role::None) return;  // It says what each kind of peer is to prefer.
     bool internal = false;
     bool external = false;

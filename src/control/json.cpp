@@ -88,6 +88,15 @@ std::string_view word(health::ResultKind kind) {
     return "unknown";
 }
 
+std::string_view word(vip::Others::Knowledge knowledge) {
+    switch (knowledge) {
+        case vip::Others::Knowledge::Unknown: return "unknown";
+        case vip::Others::Knowledge::None: return "none";
+        case vip::Others::Knowledge::Heard: return "heard";
+    }
+    return "unknown";
+}
+
 std::string_view word(bgp::Withheld reason) {
     switch (reason) {
         case bgp::Withheld::FamilyNotNegotiated: return "family_not_negotiated";
@@ -167,6 +176,10 @@ json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     object["announced"] = vip.announced;
     object["held_back_for"] = vip.held_until ? seconds(*vip.held_until - now) : json::value{};
     object["kernel_error"] = text_of(vip.kernel_error);
+    object["role"] = vip.config.role == config::Role::None ? json::value{} : text(config::describe(vip.config.role));
+    object["stands_by"] = vip.stands_by;
+    object["others"] = text(word(vip.others.knowledge));
+    object["others_detail"] = text(vip.others.text);
     return object;
 }
 

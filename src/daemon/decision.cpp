@@ -36,7 +36,10 @@ std::string subject(const RouterName& router) {
 /// What a peer told us, and when it tells all of it again.
 bool is_import(const bgp::Action& action) {
     return std::holds_alternative<bgp::RoutesReceived>(action) || std::holds_alternative<bgp::RefreshBegins>(action) ||
-           std::holds_alternative<bgp::RefreshEnds>(action);
+           std::holds_alternative<bgp::RefreshEnds>(action) ||
+           std::holds_alternative<bgp::WatchedRoutesChanged>(action) ||
+           std::holds_alternative<bgp::InitialRoutesReceived>(action) ||
+           std::holds_alternative<bgp::MaxPrefixesReached>(action);
 }
 
 vip::Health health_of(health::State state) {
@@ -77,6 +80,7 @@ std::optional<TimePoint> Decision::deadline() const {
     std::optional<TimePoint> next = lease_renewal_;
     for (const auto& [name, vip] : vips_) next = earliest(next, vip.lifecycle.deadline());
     for (const auto& [name, peer] : peers_) next = earliest(next, peer.core.deadline());
+    next = earliest(next, observers_.deadline());
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
     if (config_ && !initial_routes_complete_) {
@@ -97,6 +101,7 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         ++it;
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
+    tell_others(observers_.expire(turn.now), turn);
     if (pending_status_ && pending_status_->deadline <= turn.now) answer_status(turn);
 }
 
@@ -226,9 +231,11 @@ void Decision::start(const config::Config& config, Turn& turn) {
     started_at_ = turn.now;
     adopt(adoptable(config), turn);
     coordinate(vip::PoliciesChanged{policies(config)}, turn);
+    observers_.configure(config, turn.now);
     configure_peers(turn);
     configure_bfd(bfd_sessions(config), turn);
     configure_vips(turn);
+    watch_routes(turn);
     configure_routers(turn);
     checks_ = effective_checks(config);
     turn.rest.emplace_back(ChecksMail{ConfigureChecks{checks_}});
@@ -246,9 +253,11 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     // What goes is withdrawn before anything else is told to change: its pool, its peers.
     release_vips(turn);
     coordinate(vip::PoliciesChanged{policies(*config_)}, turn);
+    observers_.configure(*config_, turn.now);
     configure_peers(turn);
     configure_bfd(bfd_sessions(*config_), turn);
     configure_vips(turn);
+    watch_routes(turn);
     configure_routers(turn);
     if (auto checks = effective_checks(*config_); checks != checks_) {
         checks_ = std::move(checks);
@@ -330,7 +339,7 @@ void Decision::configure_vips(Turn& turn) {
         }
         auto& vip = known->second;
         if (vip.next) continue;
-        const bool other_routes = vip.config.bgp != wanted.bgp;
+        const bool other_routes = vip.config.bgp != wanted.bgp || vip.config.standby != wanted.standby;
         if (other_routes) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
         vip.config = wanted;
         if (other_routes) route_changed(vip, turn);
@@ -343,6 +352,7 @@ void Decision::configure_vips(Turn& turn) {
 void Decision::add_vip(const config::Vip& vip, Turn& turn) {
     vips_.emplace(vip.name, Vip{vip, lifecycle_config(*config_, vip)});
     feed(vip.name, vip::Configured{}, turn);
+    feed(vip.name, vip::OthersObserved{observers_.others(vip.name)}, turn);
     feed(vip.name, vip::VerdictGiven{coordinator_.verdict(vip.name)}, turn);
     if (!vip.virtual_router) return;
     const auto router = routers_.find(*vip.virtual_router);
@@ -490,6 +500,8 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     if (found == peers_.end()) return;
     bool sessions_changed = false;
     bool sent = false;
+    bool of_session = false;
+    std::set<net::Prefix> watched;
     for (auto& action : found->second.core.handle(event, turn.now)) {
         sent = sent || std::holds_alternative<bgp::RoutesSent>(action);
         sessions_changed = sessions_changed || std::holds_alternative<bgp::SessionUp>(action) ||
@@ -497,7 +509,13 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
         if (const auto* changed = std::get_if<bgp::StateChanged>(&action)) {
             turn.rest.emplace_back(Notice{NoticeKind::PeerStateChanged, subject(name), bgp::describe(*changed)});
         }
-        // Import is deny (RFC 8212): what the peer announced ends here.
+        if (const auto* changed = std::get_if<bgp::WatchedRoutesChanged>(&action))
+            watched.merge(std::set{changed->prefixes});
+        if (const auto* reached = std::get_if<bgp::MaxPrefixesReached>(&action)) {
+            turn.rest.emplace_back(Notice{NoticeKind::PeerMaxPrefixes, subject(name), bgp::describe(*reached)});
+        }
+        of_session = of_session || std::holds_alternative<bgp::InitialRoutesReceived>(action);
+        // What the peer announced ends here: it is looked at, and goes nowhere.
         if (!is_import(action)) {
             turn.wire.emplace_back(PeerAction{name, std::move(action)});
         }
@@ -506,8 +524,43 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     std::set<VipName> taken;
     if (sent || gone) taken.swap(found->second.unsent);
     if (gone) peers_.erase(found);
+    take_note(name, watched, of_session || sessions_changed, turn);
     for (const auto& vip : taken) tell_if_sent(vip, turn);
     if (sessions_changed) report_sessions(turn);
+}
+
+/// Of what the peer tells of other nodes' routes.
+void Decision::take_note(const PeerName& name, const std::set<net::Prefix>& watched, bool of_session, Turn& turn) {
+    if (!of_session && watched.empty()) return;
+    const auto peer = peers_.find(name);
+    const auto* core = peer == peers_.end() ? nullptr : &peer->second.core;
+    if (of_session || core == nullptr) {
+        tell_others(observers_.look(name, core, turn.now), turn);
+    } else {
+        tell_others(observers_.look(name, *core, watched, turn.now), turn);
+    }
+}
+
+void Decision::tell_others(const Observers::News& news, Turn& turn) {
+    for (const auto& [vip, others] : news) {
+        turn.rest.emplace_back(
+            Notice{NoticeKind::VipOthersChanged, subject(vip),
+                   vip::describe(others.knowledge) + (others.text.empty() ? "" : ": " + others.text)});
+        feed(vip, vip::OthersObserved{others}, turn);
+    }
+}
+
+void Decision::watch_routes(Turn& turn) {
+    std::vector<PeerName> names;
+    for (const auto& [name, peer] : peers_) names.push_back(name);
+    for (const auto& name : names) {
+        auto& peer = peers_.at(name);
+        auto watched = observers_.watched(name);
+        if (watched == peer.watched) continue;
+        peer.watched = watched;
+        feed_peer(name, bgp::Watch{std::move(watched)}, turn);
+        tell_others(observers_.look(name, &peers_.at(name).core, turn.now), turn);
+    }
 }
 
 void Decision::expect_to_be_sent(const Vip& vip) {
@@ -526,7 +579,7 @@ void Decision::route_changed(const Vip& vip, Turn& turn) {
     expect_to_be_sent(vip);
     const auto prefix = route_prefix(vip.config);
     const auto announcement = vip.config.prefix ? announcement_of(prefix) : vip.announcement;
-    turn.routes.push_back({.prefix = prefix, .route = route(vip.config.bgp, announcement)});
+    turn.routes.push_back({.prefix = prefix, .route = route(config_->bgp, vip.config, announcement)});
 }
 
 /// VIPs that share a prefix share its route: it stays while one of them is announced.
@@ -761,8 +814,8 @@ Status Decision::status(TimePoint now) const {
     }
     for (const auto& [name, vip] : vips_) {
         status.vips.push_back({vip.config, coordinator_.verdict(name), vip.lifecycle.state(),
-                               vip.announcement != Announcement::None, vip.lifecycle.flaps().held_until(now),
-                               vip.lifecycle.kernel_error()});
+                               vip.announcement != Announcement::None, vip.lifecycle.held_until(now),
+                               vip.lifecycle.kernel_error(), vip.lifecycle.stands_by(), vip.lifecycle.others()});
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();

@@ -20,6 +20,7 @@
 #include "anyvip/vip/lifecycle.hpp"
 #include "bgp/peer.hpp"
 #include "daemon/mail.hpp"
+#include "daemon/observers.hpp"
 #include "daemon/status.hpp"
 #include "daemon/translate.hpp"
 
@@ -101,8 +102,10 @@ enum class NoticeKind : std::uint8_t {
     VerdictChanged,
     VipStateChanged,
     VipHeldBack,
+    VipOthersChanged,  ///< who else announces it
     PeerStateChanged,
     PeerConnectionRefused,
+    PeerMaxPrefixes,
     PeerBfdChanged,
     RouterStateChanged,
     CheckChanged,
@@ -164,6 +167,7 @@ private:
     struct Peer {
         bgp::Peer core;
         bool leaving = false;
+        std::set<net::Prefix> watched = {};
         std::set<VipName> unsent = {};  ///< whose newest route change it has not taken
     };
     struct Router {
@@ -234,6 +238,9 @@ private:
 
     // Peers.
     void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
+    void take_note(const PeerName& name, const std::set<net::Prefix>& watched, bool of_session, Turn& turn);
+    void watch_routes(Turn& turn);
+    void tell_others(const Observers::News& news, Turn& turn);
     void expect_to_be_sent(const Vip& vip);
     void announce(Vip& vip, Announcement announcement, Turn& turn);
     void route_changed(const Vip& vip, Turn& turn);
@@ -261,6 +268,7 @@ private:
     bgp::RouteTable routes_;  ///< outlives the peers
     std::map<PeerName, Peer> peers_;
     std::map<RouterName, Router> routers_;
+    Observers observers_;
     std::optional<ConfigureSpeaker> speaker_;
     ConfigureBfd bfd_;
     std::vector<RouterSetup> router_setups_;

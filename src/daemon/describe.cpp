@@ -119,8 +119,10 @@ std::string describe(NoticeKind kind) {
         case NoticeKind::VerdictChanged: return "verdict";
         case NoticeKind::VipStateChanged: return "vip state";
         case NoticeKind::VipHeldBack: return "vip held back";
+        case NoticeKind::VipOthersChanged: return "vip announced by others";
         case NoticeKind::PeerStateChanged: return "peer state";
         case NoticeKind::PeerBfdChanged: return "bfd";
+        case NoticeKind::PeerMaxPrefixes: return "peer announces too much";
         case NoticeKind::PeerConnectionRefused: return "peer connection refused";
         case NoticeKind::RouterStateChanged: return "virtual router state";
         case NoticeKind::CheckChanged: return "check";

@@ -27,6 +27,8 @@ struct VipStatus {
     bool announced = false;
     std::optional<TimePoint> held_until;  ///< ready, and not announced before then
     std::optional<std::string> kernel_error;
+    bool stands_by = false;  ///< a standby that leaves it to others
+    vip::Others others{};    ///< that announce it, as far as somebody wants to know
 };
 
 struct PeerStatus {

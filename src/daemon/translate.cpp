@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "bgp/standby_mark.hpp"
+
 namespace anyvip::daemon {
 namespace {
 
@@ -64,6 +66,20 @@ vip::FlapPolicy flap_policy(const config::Vip& vip) {
     to.suppress = vip.flap->suppress;
     to.reuse = vip.flap->reuse;
     to.longest = vip.flap->longest;
+    return to;
+}
+
+std::optional<vip::StandbyPolicy> standby_policy(const config::Config& config, const config::Vip& vip) {
+    if (!vip.standby) return std::nullopt;
+    return vip::StandbyPolicy{.own = {.rank = vip.standby->rank, .router_id = config.bgp->router_id.address.value()},
+                              .take_after = vip.standby->take_after,
+                              .yield_after = vip.standby->yield_after};
+}
+
+bgp::Import import(const config::Peer& peer) {
+    bgp::Import to{.max_prefixes = peer.max_prefixes,
+                   .stop_at_max = peer.max_prefixes_action == config::MaxPrefixesAction::Stop};
+    for (const auto& rule : peer.import) to.rules.push_back({.prefix = rule.prefix, .max_length = rule.max_length});
     return to;
 }
 
@@ -143,7 +159,8 @@ vip::LifecycleConfig lifecycle_config(const config::Config& config, const config
             .propagation_wait = config.node.propagation_wait,
             .send_timeout = config.node.apply_timeout,
             .graceful_shutdown = config.bgp ? config.bgp->graceful_shutdown : Duration::zero(),
-            .flaps = flap_policy(vip)};
+            .flaps = flap_policy(vip),
+            .standby = standby_policy(config, vip)};
 }
 
 bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
@@ -173,21 +190,25 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
     to.capability_fallback = peer.capability_fallback;
+    to.import = import(peer);
     return to;
 }
 
-net::Prefix route_prefix(const config::Vip& vip) {
-    return vip.prefix.value_or(net::Prefix::host(vip.address.address()));
-}
-
-std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement) {
+std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const config::Vip& vip,
+                                Announcement announcement) {
     if (announcement == Announcement::None) return std::nullopt;
+    const auto attributes_of = [&](const config::RouteAttributes& from) {
+        auto attributes = route_attributes(from, announcement);
+        if (vip.standby && bgp) {
+            attributes.large_communities.push_back(bgp::to_community(
+                {.rank = vip.standby->rank, .router_id = bgp->router_id.address}, bgp::Asn{bgp->asn.value()}));
+        }
+        return attributes;
+    };
     bgp::Route to;
-    to.attributes = route_attributes(vip.attributes, announcement);
-    for (const auto& [peer, attributes] : vip.per_peer) {
-        to.exceptions.emplace(peer, route_attributes(attributes, announcement));
-    }
-    to.peers.emplace(vip.peers.begin(), vip.peers.end());
+    to.attributes = attributes_of(vip.bgp.attributes);
+    for (const auto& [peer, attributes] : vip.bgp.per_peer) to.exceptions.emplace(peer, attributes_of(attributes));
+    to.peers.emplace(vip.bgp.peers.begin(), vip.bgp.peers.end());
     return to;
 }
 

@@ -27,9 +27,9 @@ enum class Announcement : std::uint8_t {
     GracefulShutdown,  ///< for a little while yet (RFC 8326)
     Announced,
 };
-[[nodiscard]] net::Prefix route_prefix(const config::Vip& vip);
-/// nullopt for None.
-[[nodiscard]] std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement);
+/// nullopt for None. A standby's carries its StandbyMark; not once [bgp] has left the configuration, and it with it.
+[[nodiscard]] std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const config::Vip& vip,
+                                              Announcement announcement);
 
 /// The sessions of all peers that have BFD.
 [[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config);

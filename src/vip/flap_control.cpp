@@ -12,25 +12,33 @@ double ratio(Duration duration, Duration unit) {
     return std::chrono::duration<double>(duration) / std::chrono::duration<double>(unit);
 }
 
+std::optional<TimePoint> still(const std::optional<TimePoint>& until, TimePoint now) {
+    return until && *until > now ? until : std::nullopt;
+}
+
 }  // namespace
 
 void FlapControl::fell(TimePoint now) {
-    held_until_ = now + policy_.hold_down;
+    held_down_until_ = now + policy_.hold_down;
     if (!policy_.suppresses) return;
     penalty_ = std::min(penalty(now) + policy_.penalty, ceiling());
     counted_at_ = now;
-    if (penalty_ >= policy_.suppress) held_until_ = std::max(*held_until_, now + time_to_reuse(penalty_));
+    if (penalty_ >= policy_.suppress) suppressed_until_ = now + time_to_reuse(penalty_);
 }
 
 void FlapControl::configure(const FlapPolicy& policy) {
     if (policy == policy_) return;
     policy_ = policy;
-    held_until_.reset();  // The operator has looked at it.
+    held_down_until_.reset();  // The operator has looked at it.
+    suppressed_until_.reset();
 }
 
 std::optional<TimePoint> FlapControl::held_until(TimePoint now) const {
-    if (!held_until_ || *held_until_ <= now) return std::nullopt;
-    return held_until_;
+    return std::max(held_down_until(now), still(suppressed_until_, now));
+}
+
+std::optional<TimePoint> FlapControl::held_down_until(TimePoint now) const {
+    return still(held_down_until_, now);
 }
 
 double FlapControl::penalty(TimePoint now) const {

@@ -139,9 +139,7 @@ std::optional<Lifecycle::State> Lifecycle::from_ready(TimePoint now, LifecycleAc
     const auto held_before = std::exchange(deadline_, std::nullopt);
     if (leaving_ || !programmed()) return State::Programming;
     if (!wants_route()) return std::nullopt;
-    // To hold back the last one that announces would serve nobody.
-    const bool last = others_.knowledge == Others::Knowledge::None;
-    if (const auto until = flaps_.held_until(now); until && !last) {
+    if (const auto until = held_until(now)) {
         deadline_ = until;
         if (held_before != until) out.emplace_back(HeldBack{*until});
         return std::nullopt;
@@ -197,6 +195,11 @@ std::optional<Lifecycle::State> Lifecycle::from_removing(LifecycleActions& out) 
     if (!addresses_.gone()) return std::nullopt;
     out.emplace_back(Removed{});
     return State::Absent;
+}
+
+std::optional<TimePoint> Lifecycle::held_until(TimePoint now) const {
+    const bool last = others_.knowledge == Others::Knowledge::None;
+    return last ? flaps_.held_down_until(now) : flaps_.held_until(now);
 }
 
 bool Lifecycle::programmed() const {

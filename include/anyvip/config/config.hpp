@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -92,6 +93,16 @@ struct PeerBfd {
     friend bool operator==(const PeerBfd&, const PeerBfd&) = default;
 };
 
+/// What of a peer's routes is accepted: the prefix, and what is more specific up to a length.
+struct ImportRule {
+    net::Prefix prefix;
+    std::uint8_t max_length = 0;  ///< as a ROA has it (RFC 9582); the prefix' own at least
+    friend bool operator==(const ImportRule&, const ImportRule&) = default;
+};
+
+/// What happens to the route above max_prefixes.
+enum class MaxPrefixesAction : std::uint8_t { Refuse, Stop };
+
 struct Peer {
     PeerName name;
     net::IpAddress address;
@@ -117,6 +128,10 @@ struct Peer {
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
     std::optional<PeerBfd> bfd;
+    std::vector<ImportRule> import;    ///< empty: nothing (RFC 8212)
+    std::uint32_t max_prefixes = 100;  ///< accepted at a time
+    MaxPrefixesAction max_prefixes_action = MaxPrefixesAction::Refuse;
+    std::optional<std::uint32_t> max_prefixes_out;  ///< that may be configured to go to it; nullopt: any number
     friend bool operator==(const Peer&, const Peer&) = default;
 };
 
@@ -230,9 +245,17 @@ struct VipBgp {
     friend bool operator==(const VipBgp&, const VipBgp&) = default;
 };
 
-/// What the route prefers, if the keys of `bgp` do not say otherwise. Primary: LOCAL_PREF 200 and MED 0; backup:
-/// LOCAL_PREF 50, MED 100, and our AS three times more.
-enum class Role : std::uint8_t { None, Primary, Backup };
+/// What the route prefers, if the keys of `bgp` do not say otherwise. Primary: LOCAL_PREF 200 and MED 0; backup and
+/// standby: LOCAL_PREF 50, MED 100, and our AS three times more.
+enum class Role : std::uint8_t { None, Primary, Backup, Standby };
+
+/// A standby announces while no other node's route is heard.
+struct Standby {
+    std::uint16_t rank = 100;  ///< among standbys; the higher stays, of equal ones that of the higher router ID
+    Duration take_after = std::chrono::seconds{1};   ///< so long nobody was heard
+    Duration yield_after = std::chrono::seconds{1};  ///< so long another one was heard that goes before us
+    friend bool operator==(const Standby&, const Standby&) = default;
+};
 
 /// Flaps of health become a penalty, and above a limit the VIP stays withdrawn for a while (RFC 2439, on ourselves).
 struct Flap {
@@ -260,6 +283,9 @@ struct Vip {
     /// without a session gives way. Never set without announce.vrrp and announce.bgp.
     bool track_bgp_session = false;
     Role role = Role::None;
+    std::optional<Standby> standby;  ///< if and only if that is its role
+    /// What a peer has, without End-of-RIB, to tell of others' routes before its silence means that there are none.
+    Duration learn_delay = std::chrono::seconds{20};
     VipBgp bgp;                    ///< means nothing without announce.bgp; the role is already in it
     Duration hold_down{};          ///< after its health fell: not announced for so long
     std::optional<Flap> flap;      ///< nullopt: it may flap
@@ -314,6 +340,9 @@ struct Config {
     friend bool operator==(const Config&, const Config&) = default;
 };
 
+/// What of the VIP is announced by BGP: the route, or its host prefix.
+[[nodiscard]] net::Prefix route_prefix(const Vip& vip);
+
 /// The check of one real server: "SERVER/ADDRESS:PORT".
 [[nodiscard]] CheckName check_name(const ServerName& server, const net::Endpoint& real_server);
 
@@ -331,5 +360,6 @@ struct Config {
 [[nodiscard]] std::string describe(const Community& community);       ///< "65010:100"
 [[nodiscard]] std::string describe(const LargeCommunity& community);  ///< "65010:1:2"
 [[nodiscard]] std::string describe(const Track& track);               ///< "nginx", "uplink -20"
+[[nodiscard]] std::string_view describe(Role role);                   ///< "primary", "backup", "standby", "none"
 
 }  // namespace anyvip::config

@@ -36,6 +36,8 @@ public:
 
     /// The instant from which the VIP may be announced again, if that is not now.
     [[nodiscard]] std::optional<TimePoint> held_until(TimePoint now) const;
+    /// The same, of the plain hold-down alone: for the last one that announces, whom suppression would serve nobody.
+    [[nodiscard]] std::optional<TimePoint> held_down_until(TimePoint now) const;
     [[nodiscard]] double penalty(TimePoint now) const;
 
 private:
@@ -46,7 +48,8 @@ private:
     FlapPolicy policy_;
     double penalty_ = 0;  ///< at `counted_at_`
     TimePoint counted_at_;
-    std::optional<TimePoint> held_until_;
+    std::optional<TimePoint> held_down_until_;
+    std::optional<TimePoint> suppressed_until_;
 };
 
 }  // namespace anyvip::vip

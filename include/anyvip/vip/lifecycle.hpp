@@ -149,6 +149,8 @@ public:
     [[nodiscard]] std::optional<std::string> kernel_error() const;
     [[nodiscard]] const LifecycleConfig& config() const { return config_; }
     [[nodiscard]] const FlapControl& flaps() const { return flaps_; }
+    /// Not announced before then, for it fell too often or not long ago.
+    [[nodiscard]] std::optional<TimePoint> held_until(TimePoint now) const;
     [[nodiscard]] const Others& others() const { return others_; }
     /// A standby that leaves the VIP to others, or does not know yet.
     [[nodiscard]] bool stands_by() const { return standby_ && !standby_->may_announce(); }

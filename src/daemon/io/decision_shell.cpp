@@ -27,6 +27,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::ReloadRefused:
         case NoticeKind::SpeakerRefused:
         case NoticeKind::PeerConnectionRefused:
+        case NoticeKind::PeerMaxPrefixes:
         case NoticeKind::SocketFailed:
         case NoticeKind::KernelRefused:
         case NoticeKind::LogLost: return spdlog::level::warn;
@@ -35,6 +36,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::VerdictChanged:
         case NoticeKind::VipStateChanged:
         case NoticeKind::VipHeldBack:
+        case NoticeKind::VipOthersChanged:
         case NoticeKind::PeerStateChanged:
         case NoticeKind::PeerBfdChanged:
         case NoticeKind::RouterStateChanged:

@@ -309,6 +309,24 @@ TEST(ConfigLoad, WhatASessionOffersIsOffUnlessAskedFor) {
     EXPECT_EQ(parsed(format(full)), full);
 }
 
+TEST(ConfigLoad, NothingIsImportedUnlessItIsNamed) {
+    const Config nothing = parsed(one_peer);
+    const Peer& plain = nothing.bgp->peers[0];
+    EXPECT_THAT(plain.import, IsEmpty());
+    EXPECT_EQ(plain.max_prefixes, 100U);
+    EXPECT_EQ(plain.max_prefixes_action, MaxPrefixesAction::Refuse);
+    const Config full = parsed(one_peer +
+                               "import = [\"0.0.0.0/0\", { prefix = \"10.0.0.0/8\", max_length = 24 }]\n"
+                               "max_prefixes = 5\nmax_prefixes_action = \"stop\"\nmax_prefixes_out = 7\n");
+    const Peer& peer = full.bgp->peers[0];
+    EXPECT_THAT(peer.import, ElementsAre(ImportRule{*net::Prefix::parse("0.0.0.0/0"), 0},
+                                         ImportRule{*net::Prefix::parse("10.0.0.0/8"), 24}));
+    EXPECT_EQ(peer.max_prefixes, 5U);
+    EXPECT_EQ(peer.max_prefixes_action, MaxPrefixesAction::Stop);
+    EXPECT_EQ(peer.max_prefixes_out, 7U);
+    EXPECT_EQ(parsed(format(full)), full);
+}
+
 TEST(ConfigLoad, AnExtendedNextHopLetsAnIpv6SessionCarryIpv4) {
     const std::string ipv6 =
         "[bgp]\nasn = 65010\nrouter_id = \"10.0.0.11\"\n[[bgp.peer]]\nname=\"a\"\n"
@@ -447,6 +465,28 @@ TEST(ConfigWarnings, ARoleSpeaksToEveryKindOfPeer) {
     EXPECT_THAT(warnings(announced("", "role = \"backup\"")), IsEmpty());
     EXPECT_THAT(warnings(announced("", "bgp = { local_pref = 50 }")),
                 ElementsAre(HasSubstr("local_pref has no effect")));
+}
+
+TEST(ConfigLoad, AStandbyPrefersOthersAndHasItsTimes) {
+    const Config config = announced("", "role = \"standby\"\nlearn_delay = \"5s\"\nstandby = { rank = 7 }\n");
+    const Vip& vip = config.vips[0];
+    EXPECT_EQ(vip.standby, (Standby{.rank = 7, .take_after = 1s, .yield_after = 1s}));
+    EXPECT_EQ(vip.learn_delay, 5s);
+    EXPECT_EQ(vip.bgp.attributes.local_pref, 50U);
+    EXPECT_EQ(vip.bgp.attributes.med, 100U);
+    EXPECT_EQ(vip.bgp.attributes.prepend, 3U);
+    EXPECT_EQ(parsed(format(config)), config);
+    EXPECT_EQ(announced("", "role = \"standby\"").vips[0].standby, Standby{});
+    EXPECT_EQ(announced("", "role = \"backup\"").vips[0].standby, std::nullopt);
+}
+
+TEST(ConfigWarnings, AStandbyThatWouldNotHearThatThePrimaryIsBack) {
+    const auto deaf = HasSubstr("would not hear from \"tor-a\" that the primary is back");
+    const auto hidden = HasSubstr("a router that sends no route to an AS that is in its path");
+    EXPECT_THAT(warnings(announced("", "role = \"standby\"")), ElementsAre(hidden));
+    EXPECT_THAT(warnings(announced("", "role = \"standby\"\nbgp = { prepend = 0 }")), ElementsAre(deaf, hidden));
+    EXPECT_THAT(warnings(announced("", "role = \"standby\"\nbgp = { per_peer = { tor-a = { prepend = 0 } } }")),
+                ElementsAre(deaf, hidden));
 }
 
 const std::string peer_with_bfd = R"(

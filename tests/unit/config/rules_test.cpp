@@ -84,6 +84,9 @@ TEST(ConfigRules, HaveTwoSides) {
     for (const Rule& rule : {
              Rule{"$peer", "source = \"10.0.0.11\"", "source = \"203.0.113.10\"", "is a VIP and cannot be the source"},
              Rule{"$peer", "source = \"10.0.0.11\"", "source = \"2001:db8::1\"", "is not of the family of the peer"},
+             Rule{"$peer", "max_prefixes_out = 1", "max_prefixes_out = 0", "expected an integer from 1"},
+             Rule{"$www", "role = \"standby\"", "standby = { rank = 1 }", "has no effect without role"},
+             Rule{"$intranet", "role = \"backup\"", "role = \"standby\"", "announced by \"bgp\" alone"},
              Rule{"$router", "version = 2", "version = 2\nfamily = \"ipv6\"", "version 2 is for IPv4 only"},
              Rule{"$router", "checksum = \"rfc9568\"", "version = 2\nchecksum = \"rfc9568\"", "a matter of version 3"},
              Rule{"$router", "source = \"192.0.2.2\"", "source = \"192.0.2.10\"", "cannot be the source of advertisem"},

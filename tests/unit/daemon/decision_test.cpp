@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -22,11 +23,15 @@ using namespace std::chrono_literals;
 using anyvip::testing::all;
 using anyvip::testing::place_of;
 using health::State;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const TimePoint t0 = TimePoint{} + 1000s;
 const VipName www{"www"};
+const PeerName tor_a{"tor-a"};
+constexpr std::uint32_t router_id = 167772171;  // 10.0.0.11
 const RouterName office{"office"};
 const net::IpAddress address_of_www = net::IpAddress::parse("192.0.2.100").value();
 const net::IpAddress address_of_dns = net::IpAddress::parse("192.0.2.53").value();
@@ -404,6 +409,143 @@ TEST_F(DecisionTest, AVipThatFlapsIsHeldBackAndSaysSo) {
     EXPECT_EQ(status().vips.at(0).held_until, t0 + 60s);
     world.wait_until(t0 + 60s);
     EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+// ---- standby
+
+const std::string standby_dns =
+    vip_dns + "role = \"standby\"\nstandby = { take_after = \"1s\", yield_after = \"2s\" }\n";
+
+bgp::Update route_of_another(const char* prefix, std::vector<bgp::LargeCommunity> communities = {}) {
+    bgp::Update update;
+    update.attributes.as_path = bgp::AsPath::sequence({bgp::Asn{65000}, bgp::Asn{65010}});
+    update.attributes.next_hop = *net::IpAddress::parse("10.0.0.1");
+    update.attributes.large_communities = {communities.begin(), communities.end()};
+    update.nlri = {*net::Prefix::parse(prefix)};
+    return update;
+}
+bgp::Update withdrawal(const char* prefix) {
+    bgp::Update update;
+    update.withdrawn = {*net::Prefix::parse(prefix)};
+    return update;
+}
+
+TEST_F(DecisionTest, AStandbyWaitsForTheRoutersSilence) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    EXPECT_THAT(world.wire(), Not(Contains("tor-a + 203.0.113.53/32")));
+    EXPECT_TRUE(status().vips.at(0).stands_by);
+    EXPECT_EQ(status().vips.at(0).others.text, "tor-a has not had its say yet");
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    world.clear();
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, AStandbyWithoutEndOfRibWaitsForLearnDelay) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.clear();
+    world.wait_until(t0 + 20s);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.wait_until(t0 + 21s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, AStandbyHearsTheOtherBehindTheAsLoopAndGivesWay) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.receive(tor_a, route_of_another("203.0.113.53/32"));
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    EXPECT_EQ(status().vips.at(0).others.text, "tor-a: via 10.0.0.1, AS_PATH 65000 65010");
+    world.clear();
+    world.wait_until(t0 + 100s);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.receive(tor_a, withdrawal("203.0.113.53/32"));
+    world.wait_until(t0 + 101s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+    EXPECT_THAT(updates(world.log).at(0).attributes.large_communities,
+                ElementsAre(bgp::LargeCommunity{65010, 4271000100, router_id}));
+    world.receive(tor_a, route_of_another("203.0.113.53/32"));
+    world.clear();
+    world.wait_until(t0 + 103s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, AStandbyKnowsItsOwnRouteWhenItComesBack) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    world.wait_until(t0 + 1s);
+    world.clear();
+    world.receive(tor_a, route_of_another("203.0.113.53/32", {{65010, 4271000100, router_id}}));
+    EXPECT_EQ(status().vips.at(0).others.knowledge, vip::Others::Knowledge::None);
+    world.wait_until(t0 + 10s);
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+TEST_F(DecisionTest, OfTwoStandbysTheLowerRankGivesWay) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    world.wait_until(t0 + 1s);
+    world.clear();
+    world.receive(tor_a, route_of_another("203.0.113.53/32", {{65010, 4271000099, 4294967295}}));
+    world.wait_until(t0 + 10s);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.receive(tor_a, route_of_another("203.0.113.53/32", {{65010, 4271000101, 1}}));
+    world.wait_until(t0 + 12s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.53/32"));
+}
+
+// RFC 8326: positive; what is about to go is no reason to stay back.
+TEST_F(DecisionTest, AStandbyTakesWhileThePrimaryStillSaysThatItGoes) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.receive(tor_a, route_of_another("203.0.113.53/32"));
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    auto leaving = route_of_another("203.0.113.53/32");
+    leaving.attributes.communities = {bgp::graceful_shutdown_community};
+    world.receive(tor_a, leaving);
+    world.clear();
+    world.wait_until(t0 + 1s);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+}
+
+TEST_F(DecisionTest, LosingTheRouterThatToldIsNotAbsence) {
+    world.load(bgp + standby_dns);
+    world.establish("tor-a");
+    world.receive(tor_a, route_of_another("203.0.113.53/32"));
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    world.lose("tor-a");
+    EXPECT_EQ(status().vips.at(0).others.knowledge, vip::Others::Knowledge::Heard);
+}
+
+TEST_F(DecisionTest, AVipThatIsTheLastIsNotSuppressed) {
+    world.load(bgp + nginx + vip_www + "flap = { suppress = 1500, reuse = 1000 }\n");
+    world.establish("tor-a");
+    world.receive(tor_a, bgp::end_of_rib(bgp::ipv4_unicast));
+    for (int fall = 0; fall < 2; ++fall) {
+        world.health("nginx", State::Up);
+        world.health("nginx", State::Down);
+    }
+    world.clear();
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+}
+
+TEST_F(DecisionTest, WhatAPeerAnnouncesAboveMaxPrefixesIsNoticedOnce) {
+    world.load(bgp + "import = [\"203.0.113.1/32\", \"203.0.113.2/32\"]\nmax_prefixes = 1\n" + vip_dns);
+    world.establish("tor-a");
+    world.clear();
+    world.receive(tor_a, route_of_another("203.0.113.1/32"));
+    auto update = route_of_another("203.0.113.1/32");
+    update.attributes.as_path = bgp::AsPath::sequence({bgp::Asn{65000}});
+    world.receive(tor_a, update);
+    update.nlri = {*net::Prefix::parse("203.0.113.2/32")};
+    world.receive(tor_a, update);
+    const auto notices = all<Notice>(world.log);
+    EXPECT_THAT(notices, ElementsAre(Notice{NoticeKind::PeerMaxPrefixes, "peer=tor-a", "MaxPrefixesReached 1"}));
 }
 
 TEST_F(DecisionTest, APeerMayHearSomethingElse) {
@@ -881,7 +1023,6 @@ TEST_F(DecisionTest, WhatNobodyKnowsIsIgnored) {
 
 // ---- BFD ------------------------------------------------------------------------------------------------
 
-const PeerName tor_a{"tor-a"};
 const std::string with_bfd = "bfd = { interval = \"50ms\", multiplier = 5 }\n";
 
 BfdStateChanged bfd_down(bfd::Diagnostic diagnostic, bfd::SessionState remote = bfd::SessionState::Down) {

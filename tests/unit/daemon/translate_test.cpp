@@ -227,22 +227,22 @@ TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
 }
 
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
-    const auto to = route(vip("anycast").bgp, Announcement::Announced).value();
+    const auto to = route(config.bgp, vip("anycast"), Announcement::Announced).value();
     EXPECT_EQ(to.attributes.communities.size(), 1U);
     EXPECT_EQ(to.attributes.med, 50U);
     EXPECT_EQ(to.attributes.prepend, 1);
-    EXPECT_EQ(route(vip("anycast6").bgp, Announcement::Announced)->attributes, bgp::RouteAttributes{});
+    EXPECT_EQ(route(config.bgp, vip("anycast6"), Announcement::Announced)->attributes, bgp::RouteAttributes{});
     EXPECT_NE(to.for_peer(vip("anycast").bgp.peers.at(0)), nullptr);
     EXPECT_EQ(to.for_peer(PeerName{"another"}), nullptr);
 }
 
 // RFC 8326 §4.2: positive; the community, and to internal peers the least LOCAL_PREF.
 TEST_F(TranslateTest, ARouteThatIsToGoSaysSo) {
-    const auto to = route(vip("anycast").bgp, Announcement::GracefulShutdown).value();
+    const auto to = route(config.bgp, vip("anycast"), Announcement::GracefulShutdown).value();
     EXPECT_EQ(to.attributes.communities.back(), bgp::graceful_shutdown_community);
     EXPECT_EQ(to.attributes.local_pref, 0U);
     EXPECT_EQ(to.attributes.med, 50U) << "the rest is as it was";
-    EXPECT_EQ(route(vip("anycast").bgp, Announcement::None), std::nullopt);
+    EXPECT_EQ(route(config.bgp, vip("anycast"), Announcement::None), std::nullopt);
 }
 
 TEST_F(TranslateTest, AnAnycastAddressNeverBecomesASource) {

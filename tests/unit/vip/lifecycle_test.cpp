@@ -748,19 +748,34 @@ TEST_F(LifecycleTest, AStandbyThatBecomesAPrimaryAnnouncesBesideOthers) {
     EXPECT_EQ(feed(ConfigChanged{bgp()}, 2s), (LifecycleActions{Announce{}}));
 }
 
-TEST_F(LifecycleTest, TheLastThatAnnouncesIsNotHeldBack) {
-    become(holding());
+/// One fall is enough: suppressed for a half-life, 60 s from then.
+LifecycleConfig suppressing() {
+    LifecycleConfig config = bgp();
+    config.flaps = {.suppresses = true, .penalty = 2000, .half_life = 60s, .suppress = 2000, .reuse = 1000};
+    return config;
+}
+
+TEST_F(LifecycleTest, TheLastThatAnnouncesIsNotSuppressed) {
+    become(suppressing());
     make_withdrawing(true);
     (void)feed(TimerExpired{}, 11s);
     (void)feed(OthersObserved{primary}, 12s);
-    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(15s)}}));
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(70s)}}));
     EXPECT_EQ(feed(OthersObserved{nobody}, 13s), (LifecycleActions{Announce{}}));
 }
 
-TEST_F(LifecycleTest, WhereNothingIsKnownOfOthersItIsHeldBack) {
+TEST_F(LifecycleTest, WhereNothingIsKnownOfOthersItIsSuppressed) {
+    become(suppressing());
+    make_withdrawing(true);
+    (void)feed(TimerExpired{}, 11s);
+    EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(70s)}}));
+}
+
+TEST_F(LifecycleTest, AHoldDownHoldsTheLastToo) {
     become(holding());
     make_withdrawing(true);
     (void)feed(TimerExpired{}, 11s);
+    (void)feed(OthersObserved{nobody}, 12s);
     EXPECT_EQ(feed(VerdictGiven{good}, 12s), (LifecycleActions{HeldBack{at(15s)}}));
 }
 
