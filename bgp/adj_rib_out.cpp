@@ -304,6 +304,7 @@ private:
                 full_ = true;
                 return;
             }
+            rib_.told(slot).batch = rib_.batch_;
             finish(slot, id);
         }
     }
@@ -362,7 +363,9 @@ private:
 };
 
 AdjRibOut::Taken AdjRibOut::take(std::size_t budget) {
-    Taken taken;
+    if (clean()) return {};
+    batch_ = (batch_ + 1) % batches;
+    Taken taken{.octets = {}, .batch = batch_};
     bool room = true;
     while (room && !clean()) {
         Taking taking{*this, budget - taken.octets.size()};
@@ -394,6 +397,20 @@ std::size_t AdjRibOut::wanted(const PeerName& peer) const {
 bool AdjRibOut::announces(const net::Prefix& prefix) const {
     const auto slot = routes_->find(prefix);
     return slot && slot->value() < told_.size() && told(*slot).attributes != none;
+}
+
+AdjRibOut::Account AdjRibOut::account(const net::Prefix& prefix, const PeerName& peer) const {
+    Account account;
+    const auto slot = routes_->find(prefix);
+    if (!slot) return account;
+    const auto id = routes_->route_id(*slot);
+    account.wanted = id != none && routes_->route(id).for_peer(peer) != nullptr;
+    if (export_ && account.wanted) account.withheld = why_withheld(prefix.family(), routes_->route(id));
+    if (slot->value() >= told_.size()) return account;
+    const auto& row = told(*slot);
+    const bool settled = row.attributes != none && !row.in_withdrawals && !row.in_announcements;
+    if (settled) account.sent = row.batch;
+    return account;
 }
 
 std::map<Withheld, std::size_t> AdjRibOut::withheld() const {

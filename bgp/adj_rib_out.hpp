@@ -94,10 +94,14 @@ public:
     /// Everything is to be withdrawn, and nothing announced until the next start(). The table stays.
     void withdraw_all();
 
+    /// One take() that had something to return: what TCP has of it can be told from what it has not. Counts round.
+    using Batch = std::uint32_t;
+    static constexpr Batch batches = 1U << 28U;
     struct Taken {
         Octets octets;  ///< whole messages
         std::size_t messages = 0;
         std::size_t updates = 0;  ///< of them
+        Batch batch = 0;
     };
     /// Messages of together at most `budget` octets.
     [[nodiscard]] Taken take(std::size_t budget);
@@ -108,6 +112,14 @@ public:
     [[nodiscard]] std::size_t wanted(const PeerName& peer) const;
     [[nodiscard]] std::size_t announced() const { return announced_; }
     [[nodiscard]] bool announces(const net::Prefix& prefix) const;
+    /// What the peer was told of a prefix.
+    struct Account {
+        bool wanted = false;                 ///< for this peer
+        std::optional<Withheld> withheld{};  ///< in this session
+        std::optional<Batch> sent{};         ///< as it is wanted now; or withdrawn, which is forgotten
+        friend bool operator==(const Account&, const Account&) = default;
+    };
+    [[nodiscard]] Account account(const net::Prefix& prefix, const PeerName& peer) const;
     /// How many wanted routes this session withholds, by reason.
     [[nodiscard]] std::map<Withheld, std::size_t> withheld() const;
 
@@ -122,8 +134,10 @@ private:
         bool in_announcements : 1 = false;
         bool again : 1 = false;  ///< asked for by refresh()
         bool held : 1 = false;
+        Batch batch : 28 = 0;  ///< that said so
         [[nodiscard]] bool matters() const { return attributes != none || in_withdrawals || in_announcements; }
     };
+    static_assert(sizeof(Told) == 8);  // There may be a hundred thousand for each of a hundred peers.
     /// Slots to look at, in order. What is done leaves at the front.
     class WorkList {
     public:
@@ -162,6 +176,7 @@ private:
     WorkList withdrawals_;
     WorkList announcements_;
     std::size_t announced_ = 0;
+    Batch batch_ = 0;               ///< the last
     std::optional<Export> export_;  ///< of the session that is up
     bool withdrawing_ = false;
     bool end_of_rib_allowed_ = false;

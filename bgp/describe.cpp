@@ -213,6 +213,10 @@ std::string describe(const Received& event) {
 std::string describe(const Written& event) {
     return "Written " + describe(event.connection) + ' ' + std::to_string(event.octets);
 }
+std::string describe(const Acknowledged& event) {
+    return "Acknowledged connection=" + std::to_string(event.connection.value()) +
+           " octets=" + std::to_string(event.octets);
+}
 std::string describe(const RoutesChanged& event) {
     std::string text = "RoutesChanged";
     for (const auto slot : event.slots) text += ' ' + describe(slot);

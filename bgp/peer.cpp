@@ -120,6 +120,18 @@ private:
         feed(*seat, fsm::Progress{});
     }
 
+    void on(const Acknowledged& event) {
+        Seat* seat = find(event.connection);
+        if (seat == nullptr) return;
+        auto& connection = *seat->connection;
+        connection.acknowledged = std::clamp(event.octets, connection.acknowledged, connection.written);
+        auto& waiting = peer_.unacknowledged_;
+        while (seat == &peer_.primary_ && !waiting.empty() && waiting.front().end <= connection.acknowledged) {
+            peer_.acknowledged_ = waiting.front().batch;
+            waiting.pop_front();
+        }
+    }
+
     void on(const RoutesChanged& event) {
         peer_.adj_rib_out_.changed(event.slots);
         peer_.routes_owed_ = true;
@@ -383,6 +395,8 @@ private:
     }
     void perform(Seat& seat, const fsm::SessionUp& up) {
         peer_.established_ = now_;
+        peer_.unacknowledged_.clear();
+        peer_.acknowledged_.reset();
         ++peer_.counters_.sessions;
         actions_.emplace_back(SessionUp{up.negotiated});
         peer_.adj_rib_out_.start(exported(seat));
@@ -425,7 +439,11 @@ private:
         auto taken = peer_.adj_rib_out_.take(budget);
         peer_.counters_.messages_out += taken.messages;
         peer_.counters_.updates_out += taken.updates;
-        if (!taken.octets.empty()) give(*peer_.primary_.connection, std::move(taken.octets));
+        if (taken.octets.empty()) return;
+        auto& connection = *peer_.primary_.connection;
+        give(connection, std::move(taken.octets));
+        peer_.unacknowledged_.push_back({taken.batch, connection.sent});
+        if (peer_.unacknowledged_.size() > max_unacknowledged) peer_.unacknowledged_.pop_front();
     }
 
     void tell_routes_sent() {
@@ -510,6 +528,15 @@ State Peer::state() const {
     return incoming_ ? std::max(primary_.fsm.state(), incoming_->fsm.state()) : primary_.fsm.state();
 }
 
+RouteStatus Peer::route_status(const net::Prefix& prefix) const {
+    const auto account = adj_rib_out_.account(prefix, config_.name);
+    RouteStatus status{.desired = account.wanted, .withheld = account.withheld, .sent = account.sent && account.wanted};
+    if (!status.sent || !acknowledged_) return status;
+    const auto later = (*acknowledged_ + AdjRibOut::batches - *account.sent) % AdjRibOut::batches;
+    status.acknowledged = later < AdjRibOut::batches / 2;
+    return status;
+}
+
 const Negotiated* Peer::session() const {
     return primary_.fsm.state() == State::Established ? primary_.fsm.negotiated() : nullptr;
 }
@@ -540,7 +567,7 @@ Status Peer::status() const {
     status.last_error_at = last_error_at_;
     status.last_sent = last_sent_;
     status.last_received = last_received_;
-    if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->written;
+    if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->acknowledged;
     status.counters = counters_;
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -102,6 +103,12 @@ struct Written {
     std::uint64_t octets = 0;  ///< that TCP has taken since the connection was opened
     friend bool operator==(const Written&, const Written&) = default;
 };
+/// Of what was written the peer's TCP has so much; a shell that can ask for it does before a status.
+struct Acknowledged {
+    ConnectionId connection;
+    std::uint64_t octets = 0;  ///< since the connection was opened
+    friend bool operator==(const Acknowledged&, const Acknowledged&) = default;
+};
 struct RoutesChanged {  ///< in the RouteTable, which is changed before
     std::vector<RouteSlot> slots;
     friend bool operator==(const RoutesChanged&, const RoutesChanged&) = default;
@@ -129,8 +136,8 @@ struct TimerExpired {
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
 using Event = std::variant<Start, Stop, ConnectionOpened, ConnectionFailed, ConnectionRefused, TransportDiagnosis,
-                           ConnectionClosed, Received, Written, RoutesChanged, InitialRoutesComplete, BfdDown, BfdUp,
-                           Watch, ConfigChanged, TimerExpired>;
+                           ConnectionClosed, Received, Written, Acknowledged, RoutesChanged, InitialRoutesComplete,
+                           BfdDown, BfdUp, Watch, ConfigChanged, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by ConnectionOpened or ConnectionFailed with the same attempt
@@ -235,14 +242,24 @@ struct Status {
     TimePoint last_error_at;
     std::optional<Said> last_sent;
     std::optional<Said> last_received;
-    std::uint64_t unacknowledged = 0;  ///< octets given to the transport that TCP has not taken
+    std::uint64_t unacknowledged = 0;  ///< octets sent that the peer's TCP has not, as far as is known
     Counters counters;
+};
+
+/// A prefix towards one peer, from what is wanted to what is known to have arrived.
+struct RouteStatus {
+    bool desired = false;
+    std::optional<Withheld> withheld{};  ///< why it is not sent
+    bool sent = false;                   ///< given to the transport as it is desired now
+    bool acknowledged = false;           ///< and taken by the peer's TCP
+    friend bool operator==(const RouteStatus&, const RouteStatus&) = default;
 };
 
 class Peer {
 public:
     /// Octets of UPDATEs that may be with the transport before TCP has taken them.
     static constexpr std::uint64_t send_window = 65536;
+    static constexpr std::size_t max_unacknowledged = 256;
 
     /// `random` and `routes` outlive the peer.
     Peer(const PeerConfig& config, Random& random, RouteTable& routes);
@@ -256,7 +273,7 @@ public:
     [[nodiscard]] const Negotiated* session() const;
     [[nodiscard]] std::optional<net::Endpoint> local() const;
     [[nodiscard]] const AdjRibIn& adj_rib_in() const { return adj_rib_in_; }
-    [[nodiscard]] const AdjRibOut& adj_rib_out() const { return adj_rib_out_; }
+    [[nodiscard]] RouteStatus route_status(const net::Prefix& prefix) const;
 
 private:
     /// A TCP connection of ours or theirs.
@@ -266,8 +283,9 @@ private:
         net::Endpoint local;
         net::Endpoint remote;
         Framer framer;
-        std::uint64_t sent = 0;     ///< octets given to the transport
-        std::uint64_t written = 0;  ///< octets that TCP took
+        std::uint64_t sent = 0;          ///< octets given to the transport
+        std::uint64_t written = 0;       ///< octets that our TCP took
+        std::uint64_t acknowledged = 0;  ///< octets that the peer's has
     };
     /// A machine and the connection or attempt that it drives.
     struct Seat {
@@ -275,6 +293,11 @@ private:
         std::optional<AttemptId> attempt;
         std::optional<Connection> connection;
         std::vector<Capability> offered{};  ///< by the peer, in its last OPEN here
+    };
+    /// What was sent in a session, for its acknowledgement.
+    struct Sent {
+        AdjRibOut::Batch batch = 0;
+        std::uint64_t end = 0;  ///< octets of the connection up to here
     };
     class Turn;  ///< one handle(): peer.cpp
 
@@ -284,6 +307,8 @@ private:
     std::optional<Seat> incoming_;  ///< theirs, while ours is on its way too
     AdjRibOut adj_rib_out_;
     AdjRibIn adj_rib_in_;
+    std::deque<Sent> unacknowledged_;  ///< at most max_unacknowledged; older ones count as acknowledged with the next
+    std::optional<AdjRibOut::Batch> acknowledged_;
     AttemptId last_attempt_;
     bool started_ = false;
     bool routes_owed_ = false;  ///< a RoutesSent is due once all is written
@@ -306,6 +331,7 @@ private:
 [[nodiscard]] std::string describe(const ConnectionClosed& event);
 [[nodiscard]] std::string describe(const Received& event);
 [[nodiscard]] std::string describe(const Written& event);
+[[nodiscard]] std::string describe(const Acknowledged& event);
 [[nodiscard]] std::string describe(const RoutesChanged& event);
 [[nodiscard]] std::string describe(const InitialRoutesComplete& event);
 [[nodiscard]] std::string describe(const BfdDown& event);

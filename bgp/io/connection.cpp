@@ -1,5 +1,10 @@
 #include "bgp/io/connection.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -97,6 +102,12 @@ void Connection::fail(const std::string& reason) {
     const bool silent = closing_;
     abort();
     if (!silent) report_(ConnectionClosed{id_, reason});
+}
+
+std::uint64_t Connection::acknowledged() {
+    int queued = 0;
+    if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) return 0;
+    return written_ - std::min(written_, static_cast<std::uint64_t>(std::max(queued, 0)));
 }
 
 }  // namespace anyvip::bgp::io

@@ -50,6 +50,8 @@ public:
     /// Starts to read. `report` may be called from within send().
     void start();
     void send(std::vector<std::uint8_t> bytes);
+    /// Octets of ours that the peer's TCP has (SIOCOUTQ of tcp(7) are those that it has not).
+    [[nodiscard]] std::uint64_t acknowledged();
     /// Nothing is reported from here on. `ended` is called once, when the socket is closed: within `linger`.
     void close(std::move_only_function<void()> ended = {});
     /// At once, and without report.

@@ -316,6 +316,10 @@ void Speaker::adopt(const PeerName& peer, Tcp::socket socket, std::optional<Atte
     connection->start();
 }
 
+void Speaker::report_acknowledged() {
+    for (const auto& [id, open] : connections_) sink_(open.peer, Acknowledged{id, open.connection->acknowledged()});
+}
+
 void Speaker::perform(const PeerName&, const Send& action) {
     const auto found = connections_.find(action.connection);
     if (found == connections_.end()) return;

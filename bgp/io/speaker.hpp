@@ -63,6 +63,9 @@ public:
     void perform(const PeerName& peer, const Send& action);
     void perform(const PeerName& peer, const CloseConnection& action);
 
+    /// Tells each peer with a connection how much the other end has acknowledged, from the kernel.
+    void report_acknowledged();
+
     static constexpr std::chrono::seconds diagnosis_interval{2};
 
     /// Calls `idle` as soon as no connection lingers any more, never from within; the last call's counts. Who

@@ -37,10 +37,11 @@ struct Terminal {
 /// What a reload from `against` to `file` would do.
 [[nodiscard]] ExitCode plan(const std::string& file, const std::string& against, const Terminal& terminal);
 
-enum class View : unsigned char { Overview, Vips, Peers, Routers, Servers, Checks };
+enum class View : unsigned char { Overview, Vips, Peers, Routes, Routers, Servers, Checks };
 
 struct StatusOptions {
     View view = View::Overview;
+    std::string peer{};  ///< of View::Peers: this one in full; empty: all
     bool json = false;
     bool watch = false;
     bool exit_code = false;  ///< Unhealthy if it is

@@ -1,4 +1,7 @@
+#include <expected>
 #include <ostream>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -38,14 +41,19 @@ ExitCode run(const std::string& socket, const control::Request& request, const T
     return ExitCode::Ok;
 }
 
-std::string table(const json::object& status, View view, const Style& style) {
-    switch (view) {
+std::string table(const json::object& status, const StatusOptions& options, const Style& style) {
+    switch (options.view) {
         case View::Overview: return overview(status, style);
         case View::Vips: return vip_table(status, style);
         case View::Peers: {
-            const auto bfd = bfd_table(status, style);
-            return peer_table(status, style) + (bfd.empty() ? "" : '\n' + bfd);
+            if (!options.peer.empty()) return peer_details(status, options.peer, style);
+            std::string text = peer_table(status, style);
+            for (const auto& table : {bfd_table(status, style), announcement_table(status, style)}) {
+                if (!table.empty()) text += '\n' + table;
+            }
+            return text;
         }
+        case View::Routes: return received_table(status, style);
         case View::Routers: return router_table(status, style);
         case View::Servers: return server_table(status, style);
         case View::Checks: return check_table(status, style);
@@ -57,7 +65,8 @@ std::string_view subject(View view) {
     switch (view) {
         case View::Overview: return "nothing";
         case View::Vips: return "no VIPs";
-        case View::Peers: return "no BGP peers";
+        case View::Peers: return "no such BGP peer";
+        case View::Routes: return "no BGP peers";
         case View::Routers: return "no virtual routers";
         case View::Servers: return "no virtual servers";
         case View::Checks: return "no checks";
@@ -77,7 +86,8 @@ json::value part(const json::object& status, View view) {
     switch (view) {
         case View::Overview: return status;
         case View::Vips: return only({"vips"});
-        case View::Peers: return only({"bgp", "peers"});
+        case View::Peers: return only({"bgp", "peers", "announcements"});
+        case View::Routes: return only({"received"});
         case View::Routers: return only({"virtual_routers"});
         case View::Servers: return only({"virtual_servers"});
         case View::Checks: return only({"checks"});
@@ -85,20 +95,38 @@ json::value part(const json::object& status, View view) {
     return {};
 }
 
+/// One member of an answer, which must be there.
+std::expected<json::object, AskError> ask_for(const std::string& socket, const control::Request& request,
+                                              std::string_view member) {
+    const auto answer = ask(socket, request);
+    if (!answer) return std::unexpected{answer.error()};
+    const auto* const value = answer->if_contains(member);
+    const auto* const object = value == nullptr ? nullptr : value->if_object();
+    if (object != nullptr) return *object;
+    return std::unexpected{AskError{AskError::Kind::Broken, "an answer without " + std::string{member}}};
+}
+
+/// The status, the routes, or both in one, as the view needs it.
+std::expected<json::object, AskError> answer_for(const std::string& socket, View view) {
+    if (view == View::Routes) return ask_for(socket, control::RoutesRequest{}, "routes");
+    auto status = ask_for(socket, control::StatusRequest{}, "status");
+    if (view != View::Peers || !status) return status;
+    const auto routes = ask_for(socket, control::RoutesRequest{}, "routes");
+    if (!routes) return routes;
+    for (const auto& part : *routes) (*status)[part.key()] = part.value();
+    return status;
+}
+
 }  // namespace
 
 ExitCode show_status(const std::string& socket, const StatusOptions& options, const Terminal& terminal) {
     while (true) {
-        const auto answer = ask(socket, control::StatusRequest{});
-        if (!answer) return report(answer.error(), terminal);
-        const auto* const value = answer->if_contains("status");
-        const auto* const status = value == nullptr ? nullptr : value->if_object();
-        if (status == nullptr) return report({AskError::Kind::Broken, "an answer without a status"}, terminal);
-
+        const auto status = answer_for(socket, options.view);
+        if (!status) return report(status.error(), terminal);
         if (options.json) {
             terminal.out << control::serialize(part(*status, options.view)) << '\n';
         } else {
-            const auto text = table(*status, options.view, terminal.style);
+            const auto text = table(*status, options, terminal.style);
             // On a terminal the new picture takes the old one's place.
             if (options.watch) terminal.out << (terminal.style.colour ? "\033[H\033[2J" : "\n");
             terminal.out << (text.empty() ? std::string{subject(options.view)} + '\n' : text);

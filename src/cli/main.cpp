@@ -80,12 +80,29 @@ void add_drain(CLI::App& app, Invocation& invocation, bool drain) {
     });
 }
 
+void add_bgp(CLI::App& app, Invocation& invocation) {
+    auto* const bgp = app.add_subcommand("bgp", "the BGP peers, their sessions, and what each was told of every VIP");
+    add_table_options(*bgp, invocation, cli::View::Peers);
+    bgp->fallthrough();  // Their options are those of `bgp`.
+    auto* const peer = bgp->add_subcommand("peer", "one peer in full: capabilities, last errors, counters");
+    peer->add_option("NAME", invocation.status.peer, "as in the configuration")->required();
+    auto* const routes =
+        bgp->add_subcommand("routes", "what the peers announce: what is accepted, and why the rest is not");
+    // CLI11 calls it after those of the subcommands.
+    bgp->callback([&invocation, routes] {
+        invocation.status.view = routes->parsed() ? cli::View::Routes : cli::View::Peers;
+        invocation.run = [&invocation](const cli::Terminal& terminal) {
+            return cli::show_status(invocation.socket, invocation.status, terminal);
+        };
+    });
+}
+
 void add_commands(CLI::App& app, Invocation& invocation) {
     auto* const status = app.add_subcommand("status", "node, VIPs, peers, virtual routers and servers, checks");
     add_table_options(*status, invocation, cli::View::Overview);
     status->add_flag("--exit-code", invocation.status.exit_code, "exit with 4 unless every VIP is well");
     add_table_options(*app.add_subcommand("vip", "the VIPs, their verdicts and states"), invocation, cli::View::Vips);
-    add_table_options(*app.add_subcommand("bgp", "the BGP peers and their sessions"), invocation, cli::View::Peers);
+    add_bgp(app, invocation);
     add_table_options(*app.add_subcommand("vrrp", "the virtual routers"), invocation, cli::View::Routers);
     add_table_options(*app.add_subcommand("server", "the virtual servers and their real servers"), invocation,
                       cli::View::Servers);

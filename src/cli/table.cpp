@@ -207,6 +207,37 @@ std::string last_error(const json::object& peer) {
     return error.empty() ? error : error + " (" + age_of(peer, "last_error_age") + " ago)";
 }
 
+/// A NOTIFICATION, and how long ago it was.
+std::string notification(const json::object& peer, std::string_view name) {
+    const auto* const said = member(peer, name);
+    return said == nullptr ? "" : string(*said, "text") + " (" + age_of(*said, "age") + " ago)";
+}
+
+/// ", 3 refused: policy", of those that are not zero.
+std::string refusals(const json::object& received) {
+    const auto* const refused = member(received, "refused");
+    std::string all;
+    if (refused == nullptr) return all;
+    for (const auto& reason : *refused) {
+        if (number(*refused, reason.key()).value_or(0) == 0) continue;
+        all += ", " + text(*refused, reason.key()) + " refused: " + words(std::string{reason.key()});
+    }
+    return all;
+}
+
+std::string attributes(const json::object& route) {
+    std::string all;
+    for (const auto* const name : {"med", "local_pref"}) {
+        if (number(route, name)) all += (all.empty() ? "" : " ") + std::string{name} + '=' + text(route, name);
+    }
+    for (const auto* const name : {"communities", "large_communities", "extended_communities"}) {
+        for (const auto& community : list(route, name)) {
+            if (community.is_string()) all += (all.empty() ? "" : " ") + std::string{community.as_string()};
+        }
+    }
+    return joined({all, is_true(route, "stale") ? "stale" : ""});
+}
+
 /// The number that it gave itself, or what is expected of it.
 std::string peer_as(const json::object& peer) {
     const auto asn = text(peer, "asn");
@@ -356,6 +387,77 @@ std::string bfd_table(const json::object& status, const Style& style) {
                    {bfd_remarks(*bfd)}});
     });
     return table.render(style);
+}
+
+std::string peer_details(const json::object& status, std::string_view name, const Style& style) {
+    Table table{{"PEER", std::string{name}}};
+    for_each(list(status, "peers"), [&](const json::object& peer) {
+        if (string(peer, "name") != name) return;
+        const auto line = [&](const std::string& what, const std::string& value, Tone tone = Tone::Plain) {
+            table.add({{what}, {value.empty() ? std::string{nothing} : value, tone}});
+        };
+        const auto state = text(peer, "state");
+        line("address", text(peer, "address") + ", AS " + peer_as(peer) + ", router id " + text(peer, "router_id"));
+        line("state", state + " for " + age_of(peer, "since"), state == "Established" ? Tone::Good : Tone::Bad);
+        line("connection",
+             joined({near_end(peer), string(peer, "remote").empty() ? "" : "to " + text(peer, "remote")}));
+        line("agreed on", string(peer, "negotiated"));
+        for (const auto& capability : list(peer, "offered")) {
+            line("it offers", capability.is_string() ? std::string{capability.as_string()} : std::string{nothing});
+        }
+        line("routes", joined({text(peer, "routes_announced") + " of " + text(peer, "routes_wanted") + " announced",
+                               withheld(peer)}));
+        line("unacknowledged", text(peer, "unacknowledged_octets") + " octets");
+        line("last error", last_error(peer), Tone::Bad);
+        line("last sent", notification(peer, "last_sent"));
+        line("last received", notification(peer, "last_received"));
+        if (const auto* const counters = member(peer, "counters")) {
+            for (const auto& counter : *counters) {
+                line(words(std::string{counter.key()}), text(*counters, counter.key()));
+            }
+        }
+    });
+    return table.render(style);
+}
+
+std::string announcement_table(const json::object& routes, const Style& style) {
+    Table table{{"VIP", "PREFIX", "PEER", "DESIRED", "SENT", "ACKNOWLEDGED"}};
+    for_each(list(routes, "announcements"), [&](const json::object& route) {
+        const auto yes = [&](std::string_view name) { return std::string{is_true(route, name) ? "yes" : "no"}; };
+        const bool desired = is_true(route, "desired");
+        const auto withheld = string(route, "withheld");
+        const auto tone = !desired ? Tone::Plain : is_true(route, "acknowledged") ? Tone::Good : Tone::Doubtful;
+        table.add({{text(route, "vip")},
+                   {text(route, "prefix")},
+                   {text(route, "peer")},
+                   {yes("desired")},
+                   {withheld.empty() ? yes("sent") : "no: " + words(withheld)},
+                   {yes("acknowledged"), tone}});
+    });
+    return table.render(style);
+}
+
+std::string received_table(const json::object& routes, const Style& style) {
+    Table table{{"PEER", "PREFIX", "NEXT HOP", "AS_PATH", "FOR", "REMARKS"}};
+    std::string sums;
+    for_each(list(routes, "received"), [&](const json::object& received) {
+        sums += printable(text(received, "peer")) + ": " + text(received, "accepted") + " of at most " +
+                text(received, "max_prefixes") + " accepted" + refusals(received) + '\n';
+        for_each(list(received, "routes"), [&](const json::object& route) {
+            const bool accepted = is_true(route, "accepted");
+            const auto path = number(route, "path_id").value_or(0);
+            table.add({{text(received, "peer")},
+                       {text(route, "prefix") + (path > 0 ? " path " + text(route, "path_id") : "")},
+                       {text(route, "next_hop")},
+                       {text(route, "as_path")},
+                       {age_of(route, "age")},
+                       {accepted ? attributes(route)
+                                 : joined({words(text(route, "refused")), string(route, "detail"), attributes(route)}),
+                        accepted ? Tone::Plain : Tone::Doubtful}});
+        });
+    });
+    const auto text = table.render(style);
+    return text.empty() ? sums : sums + '\n' + text;
 }
 
 std::string router_table(const json::object& status, const Style& style) {

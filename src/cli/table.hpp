@@ -44,9 +44,15 @@ private:
 [[nodiscard]] std::string vip_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string bfd_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string peer_table(const boost::json::object& status, const Style& style);
+/// One peer in full, a line each; empty: there is no such peer.
+[[nodiscard]] std::string peer_details(const boost::json::object& status, std::string_view name, const Style& style);
 [[nodiscard]] std::string router_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string server_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string check_table(const boost::json::object& status, const Style& style);
+
+// Of the answer to a request for routes.
+[[nodiscard]] std::string announcement_table(const boost::json::object& routes, const Style& style);
+[[nodiscard]] std::string received_table(const boost::json::object& routes, const Style& style);
 
 /// The node in one line, then every table that has rows.
 [[nodiscard]] std::string overview(const boost::json::object& status, const Style& style);

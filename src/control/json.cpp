@@ -106,6 +106,19 @@ std::string_view word(bgp::Withheld reason) {
     return "unknown";
 }
 
+std::string_view word(bgp::Refusal why) {
+    switch (why) {
+        case bgp::Refusal::Malformed: return "treated_as_withdrawn";
+        case bgp::Refusal::Leak: return "leak";
+        case bgp::Refusal::OwnAs: return "own_as";
+        case bgp::Refusal::OwnRouterId: return "own_router_id";
+        case bgp::Refusal::TooLarge: return "too_large";
+        case bgp::Refusal::Policy: return "policy";
+        case bgp::Refusal::MaxPrefixes: return "max_prefixes";
+    }
+    return "unknown";
+}
+
 std::string_view word(vrrp::DiscardReason reason) {
     switch (reason) {
         case vrrp::DiscardReason::Truncated: return "truncated";
@@ -401,6 +414,87 @@ json::object to_object(const daemon::CheckStatus& check, TimePoint now) {
     return object;
 }
 
+json::object to_object(const daemon::AnnouncementStatus& announcement) {
+    const auto& route = announcement.route;
+    json::object object;
+    object["vip"] = text(announcement.vip.value());
+    object["prefix"] = text(describe(announcement.prefix));
+    object["peer"] = text(announcement.peer.value());
+    object["desired"] = route.desired;
+    object["withheld"] = route.withheld ? text(word(*route.withheld)) : json::value{};
+    object["sent"] = route.sent;
+    object["acknowledged"] = route.acknowledged;
+    return object;
+}
+
+json::object route_object(const bgp::Nlri& nlri, const std::optional<bgp::Refusal>& refused, Duration age) {
+    json::object object;
+    object["prefix"] = text(describe(nlri.prefix));
+    object["path_id"] = nlri.path_id;
+    object["accepted"] = !refused;
+    object["refused"] = refused ? text(word(*refused)) : json::value{};
+    object["age"] = seconds(age);
+    return object;
+}
+
+template <class Items>
+json::array texts(const Items& items) {
+    return list(items, [](const auto& item) { return text(describe(item)); });
+}
+
+json::object to_object(const bgp::Nlri& nlri, const bgp::ReceivedRoute& route, TimePoint now) {
+    const auto& attributes = route.attributes;
+    auto object = route_object(nlri, route.refused, now - route.since);
+    object["detail"] = nullptr;
+    object["stale"] = route.stale;
+    object["next_hop"] = text(describe(attributes.next_hop));
+    object["as_path"] = text(describe(attributes.as_path));
+    object["origin"] = text(describe(attributes.origin));
+    object["med"] = attributes.med ? json::value(*attributes.med) : json::value{};
+    object["local_pref"] = attributes.local_pref ? json::value(*attributes.local_pref) : json::value{};
+    object["communities"] = texts(attributes.communities);
+    object["large_communities"] = texts(attributes.large_communities);
+    object["extended_communities"] = texts(attributes.extended_communities);
+    return object;
+}
+
+json::object to_object(const bgp::Nlri& nlri, const bgp::RefusedRoute& route, TimePoint now) {
+    auto object = route_object(nlri, route.why, now - route.since);
+    object["detail"] = text(route.detail);
+    object["stale"] = false;
+    for (const auto* const member : {"next_hop", "as_path", "origin", "med", "local_pref"}) object[member] = nullptr;
+    for (const auto* const member : {"communities", "large_communities", "extended_communities"}) {
+        object[member] = json::array{};
+    }
+    return object;
+}
+
+json::object to_object(const daemon::ReceivedStatus& received, TimePoint now) {
+    json::object object;
+    object["peer"] = text(received.peer.value());
+    object["accepted"] = received.accepted;
+    object["max_prefixes"] = received.max_prefixes;
+    json::object refused;
+    for (std::size_t i = 0; i < received.refused.size(); ++i) {
+        refused[word(static_cast<bgp::Refusal>(i))] = received.refused[i];
+    }
+    object["refused"] = std::move(refused);
+    json::array routes;
+    for (const auto& [nlri, route] : received.routes) routes.push_back(to_object(nlri, route, now));
+    for (const auto& [nlri, route] : received.examples) {
+        if (!received.routes.contains(nlri)) routes.push_back(to_object(nlri, route, now));
+    }
+    object["routes"] = std::move(routes);
+    return object;
+}
+
+json::object to_object(const daemon::Routes& routes) {
+    json::object object;
+    object["announcements"] = list(routes.announcements, [](const auto& item) { return to_object(item); });
+    object["received"] = list(routes.received, [&](const auto& item) { return to_object(item, routes.now); });
+    return object;
+}
+
 json::object to_object(const daemon::Status& status) {
     json::object object;
     object["node"] = text(status.node);
@@ -427,6 +521,13 @@ json::object to_object(const daemon::Status& status) {
 
 std::string to_json(const daemon::Status& status) {
     return serialize(to_object(status));
+}
+
+std::string answer_routes(const daemon::Routes& routes) {
+    json::object answer;
+    answer["ok"] = true;
+    answer["routes"] = to_object(routes);
+    return serialize(answer);
 }
 
 std::string answer_status(const daemon::Status& status) {

@@ -17,11 +17,14 @@
 ///       verdict          also of virtual routers
 ///         eligible, reason "check_failed", detail, priority_adjustment
 ///       state "Absent" | "Programming" | "Ready" | "Announced" | "Withdrawing" | "Removing"
-///       announced, kernel_error
+///       announced, held_back_for, kernel_error
+///       role "primary" | "backup" | "standby", stands_by, others "unknown" | "none" | "heard", others_detail
 ///     peers[]
 ///       name, address, asn (of its OPEN), configured_asn 65000 | "external" | "internal"
 ///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
 ///       routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
+///       negotiated, offered[] (capabilities of its OPEN), unacknowledged_octets
+///       last_sent, last_received {text, age}      NOTIFICATIONs
 ///       counters {messages_in, messages_out, updates_in, updates_out, sessions, connections_refused}
 ///       bfd              null where it is not configured; its members are when the heartbeat did not answer in time
 ///         state "Up", since, diagnostic, held_down, hops "single_hop" | "multihop", local, socket_error
@@ -44,6 +47,18 @@ namespace anyvip::control {
 
 /// One line, without a newline.
 [[nodiscard]] std::string to_json(const daemon::Status& status);
+
+/// {"ok":true,"routes":{...}}, of the same kind:
+///
+///     announcements[]    a VIP towards a peer
+///       vip, prefix, peer, desired, withheld REASON, sent, acknowledged
+///     received[]         what a peer announces
+///       peer, accepted, max_prefixes, refused {REASON: n}
+///       routes[]         accepted ones, those of our own VIPs, and examples of what is refused
+///         prefix, path_id, accepted, refused REASON, detail, stale, age
+///         next_hop, as_path "65000 65010", origin, med, local_pref          null for a mere example
+///         communities[], large_communities[], extended_communities[]
+[[nodiscard]] std::string answer_routes(const daemon::Routes& routes);
 
 /// {"ok":true,"status":{...}} as one line, without a newline.
 [[nodiscard]] std::string answer_status(const daemon::Status& status);

@@ -85,6 +85,7 @@ std::expected<Request, std::string> decode_command(Members& members) {
     if (!command) return Error{command.error()};
     if (*command == "ping") return PingRequest{};
     if (*command == "status") return StatusRequest{};
+    if (*command == "routes") return RoutesRequest{};
     if (*command == "reload") return ReloadRequest{};
     if (*command == "drain" || *command == "undrain") {
         auto target = decode_target(members);
@@ -158,6 +159,7 @@ std::string encode(const Request& request) {
     return serialize(std::visit(overloaded{
                                     [](const PingRequest&) { return command("ping"); },
                                     [](const StatusRequest&) { return command("status"); },
+                                    [](const RoutesRequest&) { return command("routes"); },
                                     [](const ReloadRequest&) { return command("reload"); },
                                     [](const DrainRequest& drain) { return drain_command(drain); },
                                 },
@@ -183,6 +185,9 @@ std::string describe(const PingRequest& /*request*/) {
 }
 std::string describe(const StatusRequest& /*request*/) {
     return "StatusRequest";
+}
+std::string describe(const RoutesRequest& /*request*/) {
+    return "RoutesRequest";
 }
 std::string describe(const ReloadRequest& /*request*/) {
     return "ReloadRequest";

@@ -16,6 +16,7 @@
 ///
 ///     {"command":"ping"}                                            -> {"ok":true,"text":"..."}
 ///     {"command":"status"}                                          -> {"ok":true,"status":{...}}
+///     {"command":"routes"}                                          -> {"ok":true,"routes":{...}}
 ///     {"command":"reload"}                                          -> {"ok":true,"text":"..."}
 ///     {"command":"drain","target":"node"}                           -> {"ok":true,"text":"..."}
 ///     {"command":"drain","target":"vip","vip":"www"}
@@ -42,6 +43,9 @@ struct PingRequest {
 struct StatusRequest {
     friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
 };
+struct RoutesRequest {
+    friend bool operator==(const RoutesRequest&, const RoutesRequest&) = default;
+};
 struct ReloadRequest {
     friend bool operator==(const ReloadRequest&, const ReloadRequest&) = default;
 };
@@ -50,7 +54,7 @@ struct DrainRequest {
     bool drain = true;  ///< false: undrain
     friend bool operator==(const DrainRequest&, const DrainRequest&) = default;
 };
-using Request = std::variant<PingRequest, StatusRequest, ReloadRequest, DrainRequest>;
+using Request = std::variant<PingRequest, StatusRequest, RoutesRequest, ReloadRequest, DrainRequest>;
 using anyvip::describe;  // of a Request: a variant of ours is looked up here
 
 /// Total; the error is a sentence for the client, and its untrusted text in it is quoted and short.
@@ -67,6 +71,7 @@ using anyvip::describe;  // of a Request: a variant of ours is looked up here
 
 [[nodiscard]] std::string describe(const PingRequest&);
 [[nodiscard]] std::string describe(const StatusRequest&);
+[[nodiscard]] std::string describe(const RoutesRequest&);
 [[nodiscard]] std::string describe(const ReloadRequest&);
 [[nodiscard]] std::string describe(const DrainRequest& request);
 

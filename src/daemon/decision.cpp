@@ -784,6 +784,32 @@ void Decision::on(const StatusRequested& event, Turn& turn) {
     turn.rest.emplace_back(ChecksMail{SnapshotRequested{}});
 }
 
+void Decision::on(const RoutesRequested& event, Turn& turn) {
+    turn.rest.emplace_back(ReplyRoutes{event.client, routes(turn.now)});
+}
+
+Routes Decision::routes(TimePoint now) const {
+    Routes routes{.now = now, .announcements = {}, .received = {}};
+    for (const auto& [name, vip] : vips_) {
+        const auto prefix = route_prefix(vip.config);
+        for (const auto& peer : vip.config.bgp.peers) {
+            const auto known = peers_.find(peer);
+            if (known == peers_.end()) continue;
+            routes.announcements.push_back({name, prefix, peer, known->second.core.route_status(prefix)});
+        }
+    }
+    for (const auto& [name, peer] : peers_) {
+        const auto& rib = peer.core.adj_rib_in();
+        routes.received.push_back({.peer = name,
+                                   .routes = rib.routes(),
+                                   .examples = rib.examples(),
+                                   .accepted = rib.accepted(),
+                                   .max_prefixes = peer.core.config().import.max_prefixes,
+                                   .refused = rib.refused()});
+    }
+    return routes;
+}
+
 void Decision::answer_status(Turn& turn) {
     const auto answer = status(turn.now);
     for (const auto& client : pending_status_->clients) turn.rest.emplace_back(ReplyStatus{client, answer});

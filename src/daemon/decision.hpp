@@ -61,6 +61,10 @@ struct StatusRequested {
     ClientId client;
     friend bool operator==(const StatusRequested&, const StatusRequested&) = default;
 };
+struct RoutesRequested {
+    ClientId client;
+    friend bool operator==(const RoutesRequested&, const RoutesRequested&) = default;
+};
 struct DrainCommand {
     ClientId client;
     vip::DrainTarget target;
@@ -88,6 +92,10 @@ struct ConfigureSpeaker {
 struct ReplyStatus {
     ClientId client;
     Status status;
+};
+struct ReplyRoutes {
+    ClientId client;
+    Routes routes;
 };
 struct ReplyDone {
     ClientId client;
@@ -139,10 +147,10 @@ struct StopFinished {
 
 class Decision {
 public:
-    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, StatusRequested, DrainCommand,
-                               DecisionTimerExpired>;
-    using Action = std::variant<PeerAction, ConfigureSpeaker, ReplyStatus, ReplyDone, Notice, Ready, StopFinished,
-                                HeartbeatMail, ChecksMail, KernelMail>;
+    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, StatusRequested, RoutesRequested,
+                               DrainCommand, DecisionTimerExpired>;
+    using Action = std::variant<PeerAction, ConfigureSpeaker, ReplyStatus, ReplyRoutes, ReplyDone, Notice, Ready,
+                                StopFinished, HeartbeatMail, ChecksMail, KernelMail>;
     using Actions = std::vector<Action>;
     using TimerExpired = DecisionTimerExpired;
 
@@ -192,6 +200,7 @@ private:
     void on(const StopRequested& event, Turn& turn);
     void on(const PeerEvent& event, Turn& turn);
     void on(const StatusRequested& event, Turn& turn);
+    void on(const RoutesRequested& event, Turn& turn);
     void on(const DrainCommand& event, Turn& turn);
     void on(const DecisionTimerExpired&, Turn& turn);
     void read(const HealthChanged& mail, Turn& turn);
@@ -257,6 +266,7 @@ private:
     [[nodiscard]] std::string unfinished() const;
     void answer_status(Turn& turn);
     [[nodiscard]] Status status(TimePoint now) const;
+    [[nodiscard]] Routes routes(TimePoint now) const;
     [[nodiscard]] std::optional<PeerStatus::Bfd> bfd_status(const PeerName& peer) const;
     [[nodiscard]] bool exists(const vip::DrainTarget& target) const;
 
@@ -303,11 +313,13 @@ private:
 [[nodiscard]] std::string describe(const StopRequested& event);
 [[nodiscard]] std::string describe(const PeerEvent& event);
 [[nodiscard]] std::string describe(const StatusRequested& event);
+[[nodiscard]] std::string describe(const RoutesRequested& event);
 [[nodiscard]] std::string describe(const DrainCommand& event);
 [[nodiscard]] std::string describe(const DecisionTimerExpired& event);
 [[nodiscard]] std::string describe(const PeerAction& action);
 [[nodiscard]] std::string describe(const ConfigureSpeaker& action);
 [[nodiscard]] std::string describe(const ReplyStatus& action);
+[[nodiscard]] std::string describe(const ReplyRoutes& action);
 [[nodiscard]] std::string describe(const ReplyDone& action);
 [[nodiscard]] std::string describe(const Notice& action);
 [[nodiscard]] std::string describe(const Ready& action);

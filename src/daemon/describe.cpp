@@ -153,6 +153,9 @@ std::string describe(const PeerEvent& event) {
 std::string describe(const StatusRequested& event) {
     return client("StatusRequested", event.client);
 }
+std::string describe(const RoutesRequested& event) {
+    return client("RoutesRequested", event.client);
+}
 std::string describe(const DrainCommand& event) {
     return client(event.drain ? "Drain " : "Undrain ", event.client) + ' ' + vip::describe(event.target);
 }
@@ -167,6 +170,9 @@ std::string describe(const ConfigureSpeaker& action) {
 }
 std::string describe(const ReplyStatus& action) {
     return client("ReplyStatus", action.client);
+}
+std::string describe(const ReplyRoutes& action) {
+    return client("ReplyRoutes", action.client);
 }
 std::string describe(const ReplyDone& action) {
     return client("ReplyDone", action.client) + (action.error ? " error=\"" + *action.error + '"' : "");

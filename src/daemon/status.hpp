@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,6 +80,31 @@ struct CheckStatus {
     CheckName name;
     vip::CheckFact fact;
     std::optional<health::Status> core;
+};
+
+/// A VIP towards one of its peers.
+struct AnnouncementStatus {
+    VipName vip;
+    net::Prefix prefix;
+    PeerName peer;
+    bgp::RouteStatus route;
+};
+
+/// What one peer announces: what is kept of it, and examples of what is refused.
+struct ReceivedStatus {
+    PeerName peer;
+    std::map<bgp::Nlri, bgp::ReceivedRoute> routes{};
+    std::map<bgp::Nlri, bgp::RefusedRoute> examples{};
+    std::size_t accepted = 0;
+    std::size_t max_prefixes = 0;
+    std::array<std::uint64_t, bgp::refusals> refused{};
+};
+
+/// What `anyvip bgp` shows beside the Status: it grows with VIPs times peers.
+struct Routes {
+    TimePoint now;
+    std::vector<AnnouncementStatus> announcements;
+    std::vector<ReceivedStatus> received;
 };
 
 struct Status {

@@ -314,6 +314,13 @@ void fields(Io& io, StatusRequested& event) {
 }
 
 template <>
+constexpr std::string_view kind<RoutesRequested> = "RoutesRequested";
+template <class Io>
+void fields(Io& io, RoutesRequested& event) {
+    io("client", event.client);
+}
+
+template <>
 constexpr std::string_view kind<DrainCommand> = "DrainCommand";
 template <class Io>
 void fields(Io& io, DrainCommand& event) {
@@ -392,11 +399,19 @@ void fields(Io& io, bgp::Written& event) {
     io("octets", event.octets);
 }
 
+template <>
+constexpr std::string_view kind<bgp::Acknowledged> = "Acknowledged";
+template <class Io>
+void fields(Io& io, bgp::Acknowledged& event) {
+    io("connection", event.connection);
+    io("octets", event.octets);
+}
+
 template <class Event>
 concept OfAConnection = std::same_as<Event, bgp::ConnectionOpened> || std::same_as<Event, bgp::ConnectionFailed> ||
                         std::same_as<Event, bgp::ConnectionRefused> || std::same_as<Event, bgp::TransportDiagnosis> ||
                         std::same_as<Event, bgp::ConnectionClosed> || std::same_as<Event, bgp::Received> ||
-                        std::same_as<Event, bgp::Written>;
+                        std::same_as<Event, bgp::Written> || std::same_as<Event, bgp::Acknowledged>;
 
 // ---- writing
 
@@ -657,6 +672,7 @@ std::expected<Decision::Event, std::string> read_event(const std::vector<std::st
     (void)(try_mail(std::type_identity<DecisionMail>{}, lines, start, found) ||
            try_kind<Event, ConfigLoaded>(lines, start, found) || try_kind<Event, StopRequested>(lines, start, found) ||
            try_kind<Event, StatusRequested>(lines, start, found) ||
+           try_kind<Event, RoutesRequested>(lines, start, found) ||
            try_kind<Event, DrainCommand>(lines, start, found) ||
            try_kind<Event, DecisionTimerExpired>(lines, start, found) ||
            try_connection<bgp::ConnectionOpened>(lines, start, found) ||
@@ -664,7 +680,8 @@ std::expected<Decision::Event, std::string> read_event(const std::vector<std::st
            try_connection<bgp::ConnectionRefused>(lines, start, found) ||
            try_connection<bgp::TransportDiagnosis>(lines, start, found) ||
            try_connection<bgp::ConnectionClosed>(lines, start, found) ||
-           try_connection<bgp::Received>(lines, start, found) || try_connection<bgp::Written>(lines, start, found));
+           try_connection<bgp::Received>(lines, start, found) || try_connection<bgp::Written>(lines, start, found) ||
+           try_connection<bgp::Acknowledged>(lines, start, found));
     return result_of(lines, std::move(found));
 }
 

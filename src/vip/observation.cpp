@@ -32,7 +32,7 @@ void Observation::see(const PeerName& observer, const Sighting& sighting, TimePo
     if (!known.now.session && sighting.session) known.waited_until = now + learn_delay_;
     if (known.now.session && !sighting.session && !known.now.routes.empty()) known.lost = known.now.routes;
     known.now = sighting;
-    if (had_its_say(known, now)) known.lost.clear();
+    if (has_been_back(known, now)) known.lost.clear();
     // Whoever hears it as well will tell when it ends.
     const bool heard = std::ranges::any_of(observers_, [](const auto& o) { return !o.second.now.routes.empty(); });
     if (!heard) return;
@@ -44,7 +44,7 @@ Others Observation::others(TimePoint now) const {
     for (const auto& [name, observer] : observers_) add(others, name, observer.now.routes, "");
     if (others.knowledge == Others::Knowledge::Heard) return others;
     for (const auto& [name, observer] : observers_) {
-        if (!had_its_say(observer, now)) add(others, name, observer.lost, ", before its session was lost");
+        if (!has_been_back(observer, now)) add(others, name, observer.lost, ", before its session was lost");
     }
     if (others.knowledge == Others::Knowledge::Heard) return others;
     bool any = false;
@@ -65,9 +65,14 @@ Others Observation::others(TimePoint now) const {
 std::optional<TimePoint> Observation::deadline(TimePoint now) const {
     std::optional<TimePoint> next;
     for (const auto& [name, observer] : observers_) {
-        if (!observer.now.complete && observer.waited_until > now) next = earliest(next, observer.waited_until);
+        const bool waits = !observer.now.complete || !observer.lost.empty();
+        if (waits && observer.waited_until > now) next = earliest(next, observer.waited_until);
     }
     return next;
+}
+
+bool Observation::has_been_back(const Observer& observer, TimePoint now) {
+    return observer.now.session && now >= observer.waited_until;
 }
 
 bool Observation::had_its_say(const Observer& observer, TimePoint now) {

@@ -15,8 +15,9 @@
 ///
 /// Each peer that the VIP goes to is an observer. What is heard from one is heard. That nothing is heard means
 /// something only when every observer had its say: it has sent End-of-RIB, or `learn_delay` has passed without. A
-/// session that is lost takes what it told along, but does not unsay it: it stands until the observer is back and has
-/// had its say, or until another one hears the same and can tell when it ends.
+/// session that is lost takes what it told along, but does not unsay it: it stands until another one hears the same and
+/// can tell when it ends, or until the observer has been back for `learn_delay`, End-of-RIB or not: a router that was
+/// restarted may have said all that it had before the other node was back as well.
 ///
 /// The decision loop owns one per VIP that needs to know, and shows it every Sighting; whose route is our own, and
 /// which one is about to go (RFC 8326), it has sorted out before.
@@ -70,6 +71,7 @@ private:
         TimePoint waited_until;   ///< for it to have its say
     };
     [[nodiscard]] static bool had_its_say(const Observer& observer, TimePoint now);
+    [[nodiscard]] static bool has_been_back(const Observer& observer, TimePoint now);
 
     Duration learn_delay_{};
     std::map<PeerName, Observer> observers_;

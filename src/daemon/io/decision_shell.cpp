@@ -111,7 +111,14 @@ void DecisionShell::reload(const std::optional<ClientId>& client) {
 void DecisionShell::requested(control::io::ClientId client, const control::Request& request) {
     std::visit(overloaded{
                    [&](const control::PingRequest&) { control_.reply(client, control::answer_ok("")); },
-                   [&](const control::StatusRequest&) { feed_(StatusRequested{client}); },
+                   [&](const control::StatusRequest&) {
+                       speaker_.report_acknowledged();
+                       feed_(StatusRequested{client});
+                   },
+                   [&](const control::RoutesRequest&) {
+                       speaker_.report_acknowledged();
+                       feed_(RoutesRequested{client});
+                   },
                    [&](const control::ReloadRequest&) { reload(client); },
                    [&](const control::DrainRequest& drain) { feed_(DrainCommand{client, drain.target, drain.drain}); },
                },
@@ -187,6 +194,10 @@ void DecisionShell::configure_speaker() {
 
 void DecisionShell::perform(const ReplyStatus& action) {
     control_.reply(action.client, control::answer_status(action.status));
+}
+
+void DecisionShell::perform(const ReplyRoutes& action) {
+    control_.reply(action.client, control::answer_routes(action.routes));
 }
 
 void DecisionShell::perform(const ReplyDone& action) {

@@ -139,6 +139,7 @@ private:
     void perform(const PeerAction& action);
     void perform(const ConfigureSpeaker& action);
     void perform(const ReplyStatus& action);
+    void perform(const ReplyRoutes& action);
     void perform(const ReplyDone& action);
     void perform(const Notice& action);
     void perform(const Ready& action);

@@ -89,6 +89,9 @@ class Frr(Router):
         """Counters and times of the session, which change when it is torn down."""
         return self.show(f"show bgp neighbors {peer} json")[peer]
 
+    def reset_sessions(self):
+        self.vtysh("clear bgp *")
+
     def updates_received(self, peer):
         return self.session(peer)["messageStats"]["updatesRecv"]
 
@@ -242,6 +245,9 @@ class Bird(Router):
         self.announced.append(f"protocol static {{ ipv{6 if ':' in route else 4}; route {route} blackhole; }}\n")
         self.node.file("routes.conf", "".join(self.announced))
         self.birdc("configure")
+
+    def reset_sessions(self):
+        self.birdc("restart all")
 
     def bfd_up(self, neighbor):
         return re.search(rf"^{re.escape(neighbor.address)}\s+\S+\s+Up\s", self.birdc("show bfd sessions"), re.M)

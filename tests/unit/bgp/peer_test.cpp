@@ -997,6 +997,39 @@ TEST_F(PeerTest, OneMoreThanMaxPrefixesMayEndTheSession) {
     EXPECT_TRUE(peer.deadline());
 }
 
+TEST_F(PeerTest, ARouteIsFollowedUntilThePeersTcpHasIt) {
+    const auto www = prefix("203.0.113.10/32");
+    EXPECT_EQ(peer.route_status(www), RouteStatus{});
+    (void)feed(RoutesChanged{routes.change({www, Route{}})});
+    EXPECT_EQ(peer.route_status(www), RouteStatus{.desired = true});
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, router_open());
+    const auto up = receive(1, Keepalive{});
+    EXPECT_EQ(peer.route_status(www), (RouteStatus{.desired = true, .withheld = {}, .sent = true}));
+    // OPEN, KEEPALIVE and the UPDATE: our TCP has them, the peer's at first only a part.
+    (void)feed(Written{ConnectionId{1}, 1000});
+    EXPECT_GT(peer.status().unacknowledged, 0U);
+    (void)feed(Acknowledged{ConnectionId{1}, 20});
+    EXPECT_FALSE(peer.route_status(www).acknowledged);
+    (void)feed(Acknowledged{ConnectionId{1}, 1000});
+    EXPECT_TRUE(peer.route_status(www).acknowledged);
+    EXPECT_EQ(peer.status().unacknowledged, 0U);
+    // A later change of another route does not unsay it.
+    (void)feed(RoutesChanged{routes.change({prefix("203.0.113.11/32"), Route{}})});
+    EXPECT_TRUE(peer.route_status(www).acknowledged);
+    EXPECT_FALSE(peer.route_status(prefix("203.0.113.11/32")).acknowledged);
+    (void)feed(RoutesChanged{routes.change({www, std::nullopt})});
+    EXPECT_EQ(peer.route_status(www), RouteStatus{});
+}
+
+TEST_F(PeerTest, WhatASessionWithholdsIsNotSent) {
+    const auto www6 = prefix("2001:db8::10/128");
+    establish();
+    (void)feed(RoutesChanged{routes.change({www6, Route{}})});
+    EXPECT_EQ(peer.route_status(www6), (RouteStatus{.desired = true, .withheld = Withheld::NoNextHop}));
+}
+
 // RFC 9384 §3: positive
 TEST_F(PeerTest, BfdDownEndsTheSessionWithItsCeaseAndIsShownAsTheLastError) {
     establish();

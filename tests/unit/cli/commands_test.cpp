@@ -89,6 +89,12 @@ private:
                         R"("www","address":"203.0.113.10/32","announce":"bgp","state":"Ready","verdict":{"eligible":)"
                         R"(false,"reason":"drained","detail":""},"kernel_error":null}],"checks":[]}})"};
                 },
+                [](const control::RoutesRequest&) {
+                    return std::string{
+                        R"({"ok":true,"routes":{"announcements":[],"received":[{"peer":"tor-a","accepted":1,)"
+                        R"("max_prefixes":100,"refused":{"policy":2,"leak":0},"routes":[{"prefix":"0.0.0.0/0",)"
+                        R"("accepted":true,"next_hop":"10.0.0.1","as_path":"65000","age":3}]}]}})"};
+                },
                 [](const control::ReloadRequest&) { return control::answer_error("a.toml:3:1: error: no such key"); },
                 [](const control::DrainRequest& drain) { return control::answer_ok(describe(drain)); },
             },
@@ -153,6 +159,22 @@ TEST_F(Commands, StatusIsATableOrTheJsonAsItIs) {
     EXPECT_EQ(show_status(socket(), {.view = View::Checks}, terminal_), ExitCode::Ok);
     EXPECT_EQ(out_.str(), "no checks\n");
     EXPECT_EQ(show_status(socket(), {.exit_code = true}, terminal_), ExitCode::Unhealthy);
+}
+
+TEST_F(Commands, RoutesAreAnAnswerOfTheirOwn) {
+    const FakeDaemon daemon{socket()};
+    ASSERT_TRUE(daemon.listening());
+    EXPECT_EQ(show_status(socket(), {.view = View::Routes}, terminal_), ExitCode::Ok) << err_.str();
+    EXPECT_EQ(out_.str(),
+              "tor-a: 1 of at most 100 accepted, 2 refused: policy\n\n"
+              "PEER   PREFIX     NEXT HOP  AS_PATH  FOR   REMARKS\n"
+              "tor-a  0.0.0.0/0  10.0.0.1  65000    3.0s\n");
+    out_.str("");
+    EXPECT_EQ(show_status(socket(), {.view = View::Peers, .json = true}, terminal_), ExitCode::Ok);
+    EXPECT_EQ(out_.str(), "{\"bgp\":null,\"announcements\":[]}\n");
+    out_.str("");
+    EXPECT_EQ(show_status(socket(), {.view = View::Peers, .peer = "tor-b"}, terminal_), ExitCode::Ok);
+    EXPECT_EQ(out_.str(), "no such BGP peer\n");
 }
 
 TEST_F(Commands, WhatTheDaemonRefusesFails) {

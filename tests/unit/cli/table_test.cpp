@@ -194,5 +194,49 @@ TEST(Age, HasTwoUnitsAtMost) {
     EXPECT_EQ(age(-1), "0ms");
 }
 
+TEST(Tables, WhatAPeerWasToldOfAVip) {
+    const auto routes = status(R"({"announcements":[
+        {"vip":"www","prefix":"203.0.113.10/32","peer":"tor-a","desired":true,"withheld":null,"sent":true,
+         "acknowledged":true},
+        {"vip":"www","prefix":"203.0.113.10/32","peer":"tor-b","desired":true,"withheld":"no_next_hop","sent":false,
+         "acknowledged":false}]})");
+    EXPECT_EQ(announcement_table(routes, {}),
+              "VIP  PREFIX           PEER   DESIRED  SENT             ACKNOWLEDGED\n"
+              "www  203.0.113.10/32  tor-a  yes      yes              yes\n"
+              "www  203.0.113.10/32  tor-b  yes      no: no next hop  no\n");
+}
+
+TEST(Tables, WhatAPeerAnnouncesAndWhyItIsRefused) {
+    const auto routes = status(R"({"received":[{"peer":"tor-a","accepted":0,"max_prefixes":5,"refused":{"own_as":1},
+        "routes":[{"prefix":"203.0.113.10/32","path_id":3,"accepted":false,"refused":"own_as","detail":null,
+        "next_hop":"10.0.0.1","as_path":"65000 65010","age":61,"med":5,"communities":["no-export"]}]}]})");
+    EXPECT_EQ(received_table(routes, {.width = 120}),
+              "tor-a: 0 of at most 5 accepted, 1 refused: own as\n\n"
+              "PEER   PREFIX                  NEXT HOP  AS_PATH      FOR    REMARKS\n"
+              "tor-a  203.0.113.10/32 path 3  10.0.0.1  65000 65010  1m 1s  own as; med=5 no-export\n");
+}
+
+TEST(Tables, OnePeerInFull) {
+    const auto one = status(R"({"peers":[{"name":"tor-a","address":"10.0.0.1","asn":65000,"router_id":"10.0.0.1",
+        "state":"Established","since":12,"local":"10.0.0.11:40000","remote":"10.0.0.1:179",
+        "negotiated":"as=65000 ipv4","offered":["route-refresh"],"routes_announced":1,"routes_wanted":2,
+        "unacknowledged_octets":0,"last_error":null,"last_received":{"text":"Cease","age":5},
+        "counters":{"messages_in":3}}]})");
+    EXPECT_EQ(peer_details(one, "tor-a", {}),
+              "PEER            tor-a\n"
+              "address         10.0.0.1, AS 65000, router id 10.0.0.1\n"
+              "state           Established for 12s\n"
+              "connection      from 10.0.0.11:40000; to 10.0.0.1:179\n"
+              "agreed on       as=65000 ipv4\n"
+              "it offers       route-refresh\n"
+              "routes          1 of 2 announced\n"
+              "unacknowledged  0 octets\n"
+              "last error      -\n"
+              "last sent       -\n"
+              "last received   Cease (5.0s ago)\n"
+              "messages in     3\n");
+    EXPECT_EQ(peer_details(one, "tor-b", {}), "");
+}
+
 }  // namespace
 }  // namespace anyvip::cli

@@ -19,6 +19,7 @@ std::string refusal(std::string_view line) {
 TEST(ControlRequest, CommandsWithoutMembersAreDecoded) {
     EXPECT_EQ(decode(R"({"command":"ping"})"), Request{PingRequest{}});
     EXPECT_EQ(decode(R"({"command":"status"})"), Request{StatusRequest{}});
+    EXPECT_EQ(decode(R"({"command":"routes"})"), Request{RoutesRequest{}});
     EXPECT_EQ(decode(R"( { "command" : "reload" } )"), Request{ReloadRequest{}});
 }
 
@@ -70,6 +71,7 @@ TEST(ControlRequest, DeepNestingIsRefusedAndNotFollowed) {
 
 TEST(ControlRequest, EncodingIsTheLineThatIsDecoded) {
     EXPECT_EQ(encode(StatusRequest{}), R"({"command":"status"})");
+    EXPECT_EQ(encode(RoutesRequest{}), R"({"command":"routes"})");
     EXPECT_EQ(encode(DrainRequest{VipName{"www"}, false}), R"({"command":"undrain","target":"vip","vip":"www"})");
     EXPECT_EQ(encode(DrainRequest{vip::RealServerTarget{ServerName{"s"}, endpoint("2001:db8::21", 80)}, true}),
               R"({"command":"drain","target":"server","server":"s","address":"[2001:db8::21]:80"})");

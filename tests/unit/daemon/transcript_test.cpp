@@ -162,6 +162,7 @@ TEST(Transcript, EveryEventOfTheDecisionLoopCanBeReadAgain) {
              DecisionMail{Repaired{odd}},
              StopRequested{"SIGTERM"},
              StatusRequested{client},
+             RoutesRequested{client},
              DrainCommand{client, vip::NodeTarget{}, true},
              DrainCommand{client, VipName{"www"}, false},
              DrainCommand{client, vip::RealServerTarget{ServerName{"web"}, {ip("2001:db8::1"), 443}}, true},
@@ -176,6 +177,7 @@ TEST(Transcript, EveryEventOfTheDecisionLoopCanBeReadAgain) {
              PeerEvent{tor, bgp::ConnectionClosed{connection, odd}},
              PeerEvent{tor, bgp::Received{connection, {0xff, 0x00, 0x13}}},
              PeerEvent{tor, bgp::Written{connection, 12345678901U}},
+             PeerEvent{tor, bgp::Acknowledged{connection, 12345678901U}},
          }) {
         const auto read = again(event);
         ASSERT_TRUE(read) << read.error();
