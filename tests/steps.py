@@ -1,7 +1,8 @@
 """The steps of tests/run: what is installed, built and run, in which order, and how its results are counted.
 
-Each step is one command with a log under build/logs and a time limit. A step that fails shows the end of its log,
-and the others go on, but for those that need it. The last line is for machines and people alike:
+Each step is one command with a log under build/logs and a time limit. Steps that wait for timers more than they work
+run two at a time. A step that fails shows the end of its log, and the others go on, but for those that need it. The
+last line is for machines and people alike:
 
     N passed, N failed, N skipped
 
@@ -9,7 +10,9 @@ It counts tests, of all frameworks; a step without tests of its own counts as on
 the exit status is 0 only if nothing failed and nothing was skipped.
 """
 import argparse
+import concurrent.futures
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -22,6 +25,7 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "logs"
 SHOWN = 300     # lines of a failing step
+BESIDE = 2      # steps that wait, at a time
 UMLRUN = "tests/uml/umlrun"
 PYTHON = "/usr/bin/python3"     # Debian's: it is the one that python3-yaml belongs to
 LABS = ("l2-vrrp", "l2-vrrp-keepalived", "l3-anycast")
@@ -90,6 +94,7 @@ class Step:
     folder: str = "."
     environment: dict = dataclasses.field(default_factory=dict)
     asked: bool = False     # only runs when named
+    waits: bool = False     # more than it works: it may run beside others that do
 
     @property
     def log(self):
@@ -110,10 +115,10 @@ def discovered_tests(folder):
     return [PYTHON, "-B", "-m", "unittest", "discover", "-v", "-s", folder, "-p", "*_test.py"]
 
 
-def interop(suite, build="release", minutes=12):
-    """A suite of tests/interop against the binaries of one build."""
+def interop(suite, build="release", minutes=15):
+    """A suite of tests/interop against the binaries of one build. Its nodes are its own, down to the namespaces."""
     return Step(suite, python_tests(f"{suite}_test"), count_unittest, (build,), minutes, "tests/interop",
-                {"ANYVIP_BIN_DIR": str(ROOT / "build" / build)})
+                {"ANYVIP_BIN_DIR": str(ROOT / "build" / build)}, waits=True)
 
 
 def steps():
@@ -139,6 +144,7 @@ def steps():
         interop("reload", "check"),
         interop("stop", "check"),
         interop("bfd", "check"),
+        interop("standby", "check"),
         # A kernel with IPVS on any machine. ASan finds no room in there.
         Step("ipvs", [f"../../{UMLRUN}", "--timeout", "1080", "--modules", IPVS_MODULES, "--dir", str(LOGS), "--",
                       *python_tests("ipvs_test")], count_unittest, ("release",), 20, "tests/interop",
@@ -177,11 +183,30 @@ def run(step):
 def report(step, counts, seconds, log):
     # A step that is one test says so by its word alone.
     tests = "" if step.count is count_step else f"  {counts}"
-    print(f"{step.name:<22} {'ok' if counts.good else 'FAILED':<7} {seconds:7.1f} s{tests}", flush=True)
+    text = f"{step.name:<22} {'ok' if counts.good else 'FAILED':<7} {seconds:7.1f} s{tests}\n"
     if not counts.good:
         lines = log.splitlines()
-        print(f"  --- build/logs/{step.log}" + (f", the last {SHOWN} lines" if len(lines) > SHOWN else ""))
-        print("\n".join("  | " + line for line in lines[-SHOWN:]), flush=True)
+        text += f"  --- build/logs/{step.log}" + (f", the last {SHOWN} lines\n" if len(lines) > SHOWN else "\n")
+        text += "".join("  | " + line + "\n" for line in lines[-SHOWN:])
+    sys.stdout.write(text)      # in one piece: others may be telling theirs
+    sys.stdout.flush()
+
+
+def perform(step):
+    """Runs a step and tells how it went."""
+    start = time.monotonic()
+    if step.count is count_ctest:
+        (LOGS / "ctest.xml").unlink(missing_ok=True)
+    status, log = run(step)
+    counts = step.count(step, status, log)
+    report(step, counts, time.monotonic() - start, log)
+    return counts
+
+
+def together(table):
+    """The steps in their order, those that wait and follow one another as one group."""
+    for waits, group in itertools.groupby(table, lambda step: step.waits):
+        yield from [list(group)] if waits else [[step] for step in group]
 
 
 def main():
@@ -200,24 +225,22 @@ def main():
     if os.geteuid() != 0:
         sys.exit("tests/run: namespaces and packages need root: sudo tests/run")
     begun, total, broken = time.monotonic(), Counts(), set()
-    for step in table:
-        if step.name not in options.only if options.only else step.asked:
-            continue
-        if broken & set(step.needs):
-            # Not "skipped": nobody chose this.
-            broken.add(step.name)
-            total += Counts(failed=1)
-            print(f"{step.name:<22} FAILED  without {', '.join(sorted(broken & set(step.needs)))}", flush=True)
-            continue
-        start = time.monotonic()
-        if step.count is count_ctest:
-            (LOGS / "ctest.xml").unlink(missing_ok=True)
-        status, log = run(step)
-        counts = step.count(step, status, log)
-        report(step, counts, time.monotonic() - start, log)
-        total += counts
-        if counts.failed and step.count is count_step:
-            broken.add(step.name)
+    chosen = [step for step in table if (step.name in options.only if options.only else not step.asked)]
+    for group in together(chosen):
+        ready = []
+        for step in group:
+            if broken & set(step.needs):
+                # Not "skipped": nobody chose this.
+                print(f"{step.name:<22} FAILED  without {', '.join(sorted(broken & set(step.needs)))}", flush=True)
+                broken.add(step.name)
+                total += Counts(failed=1)
+            else:
+                ready.append(step)
+        with concurrent.futures.ThreadPoolExecutor(BESIDE) as pool:
+            for step, counts in zip(ready, pool.map(perform, ready)):
+                total += counts
+                if counts.failed and step.count is count_step:
+                    broken.add(step.name)
     print(f"{'together':<22} {'':<7} {time.monotonic() - begun:7.1f} s")
     print(total)
     return 0 if total.good else 1

@@ -44,6 +44,17 @@ class Table(unittest.TestCase):
             self.assertNotIn(step.name, seen)
             seen.add(step.name)
 
+    def test_only_steps_that_wait_run_together(self):
+        a, b, c, d = (steps.Step(name, [], waits=name in "bc") for name in "abcd")
+        self.assertEqual(list(steps.together([a, b, c, d])), [[a], [b, c], [d]])
+        self.assertEqual(list(steps.together([b, a, c])), [[b], [a], [c]])
+
+    def test_what_waits_does_not_wait_for_what_runs_beside_it(self):
+        for group in steps.together(steps.steps()):
+            names = {step.name for step in group}
+            for step in group:
+                self.assertFalse(names & set(step.needs), step.name)
+
     def test_every_interop_suite_is_a_step(self):
         commands = " ".join(word for step in steps.steps() for word in step.command)
         for suite in sorted((steps.ROOT / "tests" / "interop").glob("*_test.py")):

@@ -77,8 +77,8 @@ class Watch:
         self.thread.join()
 
 
-class StandbyCase:
-    """`make_router` and `add_path` are the subclasses'."""
+class Together:
+    """That two never stay announced; `make_router` and `add_path` are the subclasses'."""
     add_path = False
 
     def setUp(self):
@@ -122,12 +122,6 @@ class StandbyCase:
     def never_together(self, for_longer_than=TOGETHER_AT_MOST):
         self.assertLess(self.watch.longest, for_longer_than, "two were announced together")
 
-    def test_standbys_leave_it_to_the_primary(self):
-        self.run_all()
-        self.assertTrue(self.vip(FIRST)["stands_by"])
-        self.assertIn("AS_PATH 65000 65010", self.vip(FIRST)["others_detail"])
-        self.never_together(0.001)
-
     def test_one_of_them_takes_when_the_primary_is_gone_and_gives_way_when_it_is_back(self):
         self.run_all()
         self.nodes[PRIMARY].kill()
@@ -150,6 +144,14 @@ class StandbyCase:
         self.nodes[taken[0]].stop()
         self.wait_for([other])
         self.never_together(2 + TOGETHER_AT_MOST)
+
+
+class StandbyCase(Together):
+    def test_standbys_leave_it_to_the_primary(self):
+        self.run_all()
+        self.assertTrue(self.vip(FIRST)["stands_by"])
+        self.assertIn("AS_PATH 65000 65010", self.vip(FIRST)["others_detail"])
+        self.never_together(0.001)
 
     def test_a_drained_primary_is_followed_before_it_goes(self):
         self.run_all()
@@ -178,8 +180,8 @@ class WithFrr(StandbyCase, Case):
         return Frr(self.router, Frr.configuration(65000, "10.0.0.1", neighbors))
 
 
-class WithFrrAndAddPath(WithFrr):
-    add_path = True
+class WithFrrAndAddPath(Together, Case):
+    add_path, make_router = True, WithFrr.make_router
 
 
 class WithBird(StandbyCase, Case):
@@ -189,8 +191,8 @@ class WithBird(StandbyCase, Case):
         return Bird(self.router, text.replace("export where source = RTS_STATIC", "export all"))
 
 
-class WithBirdAndAddPath(WithBird):
-    add_path = True
+class WithBirdAndAddPath(Together, Case):
+    add_path, make_router = True, WithBird.make_router
 
 
 if __name__ == "__main__":
