@@ -52,7 +52,9 @@ struct PeerConfig {
     Asn local_as;
     net::Ipv4Address router_id;  ///< BGP Identifier: 32 bits, not zero (RFC 6286)
 
-    net::IpAddress address;
+    net::IpAddress address;            ///< with a range: of its family, and no more
+    std::optional<net::Prefix> range;  ///< stands for whoever connects from there: peer_range.hpp
+    std::uint16_t limit = 0;           ///< of a range: how many at a time
     std::uint16_t port = 179;
     PeerAs peer_as = ExternalAs{};
     std::optional<net::IpAddress> source;      ///< of our connections
