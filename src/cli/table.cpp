@@ -329,6 +329,20 @@ std::string peer_table(const json::object& status, const Style& style) {
     return table.render(style);
 }
 
+std::string range_table(const json::object& status, const Style& style) {
+    Table table{{"RANGE", "ADDRESSES", "AS", "SESSIONS", "KNOWN", "REFUSED", "REMARKS"}};
+    for_each(list(status, "peer_ranges"), [&](const json::object& range) {
+        table.add({{text(range, "name")},
+                   {text(range, "range")},
+                   {text(range, "configured_asn")},
+                   {text(range, "established") + '/' + text(range, "limit")},
+                   {text(range, "instances")},
+                   {text(range, "refused"), text(range, "refused") == "0" ? Tone::Plain : Tone::Bad},
+                   {last_error(range)}});
+    });
+    return table.render(style);
+}
+
 std::string bfd_table(const json::object& status, const Style& style) {
     Table table{{"BFD", "STATE", "FOR", "SEND", "RECEIVE", "DETECT", "REMARKS"}};
     for_each(list(status, "peers"), [&](const json::object& peer) {
@@ -420,8 +434,9 @@ std::string overview(const json::object& status, const Style& style) {
     if (is_true(status, "drained")) out += coloured(", drained", Tone::Doubtful, style);
     if (is_true(status, "stopping")) out += coloured(", stopping", Tone::Doubtful, style);
     out += '\n';
-    for (const auto& table : {vip_table(status, style), peer_table(status, style), bfd_table(status, style),
-                              router_table(status, style), server_table(status, style), check_table(status, style)}) {
+    for (const auto& table :
+         {vip_table(status, style), peer_table(status, style), range_table(status, style), bfd_table(status, style),
+          router_table(status, style), server_table(status, style), check_table(status, style)}) {
         if (!table.empty()) out += '\n' + table;
     }
     return out;

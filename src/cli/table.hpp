@@ -44,6 +44,7 @@ private:
 [[nodiscard]] std::string vip_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string bfd_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string peer_table(const boost::json::object& status, const Style& style);
+[[nodiscard]] std::string range_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string router_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string server_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string check_table(const boost::json::object& status, const Style& style);

@@ -62,10 +62,18 @@ private:
     std::string keys_;
 };
 
+/// All of its peers are in it still.
+bool widened(const Peer& from, const Peer& to) {
+    return from.range && to.range && to.range->contains(from.range->address()) &&
+           to.range->length() <= from.range->length();
+}
+
 PeerComparison compare(const Peer& from, const Peer& to) {
     PeerComparison comparison{from, to};
     // Of the TCP connection, or agreed on in the OPEN; the rest counts from the next attempt or route on.
-    comparison.field("address", &Peer::address, Effect::Reset)
+    comparison.field("address", &Peer::address, widened(from, to) ? Effect::NextTime : Effect::Reset)
+        .field("range", &Peer::range, widened(from, to) ? Effect::NextTime : Effect::Reset)
+        .field("limit", &Peer::limit, Effect::NextTime)
         .field("asn", &Peer::asn, Effect::Reset)
         .field("port", &Peer::port, Effect::Reset)
         .field("source", &Peer::source, Effect::Reset)

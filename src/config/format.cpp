@@ -168,7 +168,12 @@ std::string bfd_table(const PeerBfd& bfd) {
 void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     out.header("[[bgp.peer]]");
     out.key("name", peer.name);
-    out.key("address", peer.address);
+    if (peer.range) {
+        out.key("range", peer.range->to_string());
+        out.key("limit", peer.limit);
+    } else {
+        out.key("address", peer.address);
+    }
     if (!peer.asn) {
         out.key("asn", "external");
     } else if (*peer.asn == bgp.asn) {
@@ -176,7 +181,7 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     } else {
         out.key("asn", *peer.asn);
     }
-    out.key("port", peer.port);
+    if (!peer.range) out.key("port", peer.port);
     out.key("source", peer.source);
     out.key("passive", peer.passive);
     if (peer.ttl_security) {
@@ -185,7 +190,7 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
         out.key("multihop", peer.multihop);
     }
     out.key("hold_time", peer.hold_time);
-    out.key("connect_retry", peer.connect_retry);
+    if (!peer.range) out.key("connect_retry", peer.connect_retry);
     out.key("idle_hold", peer.idle_hold);
     if (!peer.password_file.empty()) out.key("password_file", peer.password_file);
     if (peer.next_hop) out.key("next_hop", net::IpAddress{*peer.next_hop});

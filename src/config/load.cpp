@@ -243,15 +243,57 @@ void read_bfd(Section& peer_section, Peer& peer) {
     }
 }
 
+void read_range(Section& section, Peer& peer) {
+    const Value& value = *section.find("range");
+    const std::string* text = section.text(value);
+    const auto range = text == nullptr ? std::nullopt : net::Prefix::parse(*text);
+    if (text != nullptr && !range) return section.mismatch(value, "a prefix such as \"10.0.0.0/24\"");
+    if (!range) return;
+    if (*range != range->network()) {
+        section.error(value.place, "the range has bits behind its length", range->network().to_string());
+    }
+    if (range->address().is_multicast()) section.error(value.place, range->to_string() + " is multicast");
+    peer.range = range->network();
+    peer.address = peer.range->address();
+    peer.passive = true;
+}
+
+/// The peer has an address, or a range has peers.
+void read_whom(Section& section, Peer& peer) {
+    if (section.find("range") != nullptr) {
+        read_range(section, peer);
+        section.integer("limit", peer.limit, 1, 65535);
+        if (section.find("address") != nullptr) {
+            section.error(section.place("address"), "\"address\" and \"range\" exclude one another");
+        }
+        return;
+    }
+    if (section.require("address") != nullptr) section.read("address", peer.address);
+    if (section.find("limit") != nullptr) {
+        section.error(section.place("limit"), "\"limit\" has no effect without \"range\"");
+    }
+}
+
+/// Nothing is opened towards a range.
+void read_passive(Section& section, Peer& peer) {
+    section.read("passive", peer.passive);
+    if (!peer.range) return;
+    if (!peer.passive) section.error(section.place("passive"), "a peer with a \"range\" is always passive");
+    for (const char* key : {"port", "source", "connect_retry"}) {
+        if (section.find(key) == nullptr) continue;
+        section.error(section.place(key), quote(key) + " has no effect with \"range\": its peers connect to us");
+    }
+}
+
 Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     Peer peer;
     Section section{table, "bgp.peer", errors};
     peer.name = read_name<PeerName>(section);
-    if (section.require("address") != nullptr) section.read("address", peer.address);
+    read_whom(section, peer);
     read_peer_asn(section, own, peer);
     section.integer("port", peer.port, 1, 65535);
     section.read("source", peer.source);
-    section.read("passive", peer.passive);
+    read_passive(section, peer);
     section.integer("ttl_security", peer.ttl_security, 1, 254);
     // RFC 4271 leaves it open; everybody lets internal sessions cross the network and external ones one hop.
     peer.multihop = peer.asn == own && own != Asn{} ? 255 : 1;

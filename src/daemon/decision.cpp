@@ -12,6 +12,7 @@
 #include "anyvip/config/diff.hpp"
 #include "anyvip/describe.hpp"
 #include "anyvip/overloaded.hpp"
+#include "bgp/peer_range.hpp"
 
 namespace anyvip::daemon {
 namespace {
@@ -20,6 +21,9 @@ using namespace std::chrono_literals;
 
 /// How long a status waits for the other loops.
 constexpr Duration status_timeout = 500ms;
+/// How long an instance of a range is kept without a connection: a session that comes back finds its counters, and
+/// the longest pause after an error cannot be cut short by coming as somebody new.
+constexpr Duration instance_linger = bgp::max_idle_hold;
 /// End-of-RIB is not held back for ever by a check that never comes to a verdict.
 constexpr Duration initial_verdicts_timeout = 10s;
 
@@ -76,7 +80,12 @@ Decision::Actions Decision::handle(const Event& event, TimePoint now) {
 std::optional<TimePoint> Decision::deadline() const {
     std::optional<TimePoint> next = lease_renewal_;
     for (const auto& [name, vip] : vips_) next = earliest(next, vip.lifecycle.deadline());
-    for (const auto& [name, peer] : peers_) next = earliest(next, peer.core.deadline());
+    for (const auto& [name, peer] : peers_) {
+        next = earliest(next, peer.core.deadline());
+        if (name != peer.core.config().name && peer.connected_until) {
+            next = earliest(next, *peer.connected_until + instance_linger);
+        }
+    }
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
     if (config_ && !initial_routes_complete_) {
@@ -97,6 +106,7 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         ++it;
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
+    forget_instances(turn);
     if (pending_status_ && pending_status_->deadline <= turn.now) answer_status(turn);
 }
 
@@ -227,7 +237,7 @@ void Decision::start(const config::Config& config, Turn& turn) {
     adopt(adoptable(config), turn);
     coordinate(vip::PoliciesChanged{policies(config)}, turn);
     configure_peers(turn);
-    configure_bfd(bfd_sessions(config), turn);
+    configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
     configure_routers(turn);
     checks_ = effective_checks(config);
@@ -247,7 +257,7 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     release_vips(turn);
     coordinate(vip::PoliciesChanged{policies(*config_)}, turn);
     configure_peers(turn);
-    configure_bfd(bfd_sessions(*config_), turn);
+    configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
     configure_routers(turn);
     if (auto checks = effective_checks(*config_); checks != checks_) {
@@ -275,28 +285,52 @@ void Decision::configure_peers(Turn& turn) {
         for (const auto& vip : config_->vips) speaker.vips.insert(vip.address.address());
     }
     if (speaker_ == speaker || (!speaker_ && speaker.peers.empty())) return;
-    const auto before = std::exchange(speaker_, speaker);
+    speaker_ = speaker;
 
     for (auto it = peers_.begin(); it != peers_.end();) {
         const auto name = it->first;
+        const bool stays = wanted(name, it->second.core).has_value();
         ++it;
-        if (speaker.peers.contains(name)) continue;
-        peers_.at(name).leaving = true;
-        feed_peer(name, bgp::Stop{bgp::CeaseSubcode::PeerDeconfigured, "no longer configured"}, turn);
+        if (!stays) end_peer(name, turn);
     }
     turn.wire.emplace_back(speaker);  // After the Cease: a peer that the shell does not know has no socket.
-    for (const auto& [name, peer] : speaker.peers) {
-        const auto known = peers_.find(name);
-        if (known != peers_.end()) {
-            if (!before || !before->peers.contains(name) || before->peers.at(name) != peer) {
-                feed_peer(name, bgp::ConfigChanged{peer}, turn);
-            }
-            continue;
-        }
-        peers_.emplace(name, Peer{.core = bgp::Peer{peer, random_, routes_}});
-        feed_peer(name, bgp::Start{}, turn);
-        if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
+    for (auto it = peers_.begin(); it != peers_.end();) {
+        const auto& [name, peer] = *it++;
+        const auto config = wanted(name, peer.core);
+        if (config && *config != peer.core.config()) feed_peer(PeerName{name}, bgp::ConfigChanged{*config}, turn);
     }
+    std::erase_if(ranges_, [&](const auto& range) {
+        const auto peer = speaker.peers.find(range.first);
+        return peer == speaker.peers.end() || !peer->second.range;
+    });
+    for (const auto& [name, peer] : speaker.peers) {
+        if (peer.range) {
+            ranges_.try_emplace(name);
+        } else if (!peers_.contains(name)) {
+            add_peer(name, peer, turn);
+        }
+    }
+}
+
+/// What a peer is configured as now; an instance, as the range is that its address belongs to. nullopt: no longer.
+std::optional<bgp::PeerConfig> Decision::wanted(const PeerName& name, const bgp::Peer& peer) const {
+    const auto& config = peer.config();
+    const auto& peers = speaker_->peers;
+    if (name != config.name) {
+        const auto owner = bgp::peer_of(peers, config.address, config.device);
+        if (owner == peers.end() || !owner->second.range || owner->first != config.name) return std::nullopt;
+        return bgp::instance_of(owner->second, config.address);
+    }
+    const auto found = peers.find(name);
+    return found == peers.end() || found->second.range ? std::nullopt : std::optional{found->second};
+}
+
+ConfigureBfd Decision::wanted_bfd() const {
+    std::map<PeerName, bgp::PeerConfig> instances;
+    for (const auto& [name, peer] : peers_) {
+        if (name != peer.core.config().name) instances.emplace(name, peer.core.config());
+    }
+    return bfd_sessions(*config_, instances);
 }
 
 void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
@@ -479,6 +513,7 @@ DesiredServices Decision::services_of(const Vip& vip) const {
 // ---- peers ---------------------------------------------------------------------------------------------
 
 void Decision::on(const PeerEvent& event, Turn& turn) {
+    if (!peers_.contains(event.peer)) return read_of_stranger(event, turn);
     if (const auto* refused = std::get_if<bgp::ConnectionRefused>(&event.event)) {
         turn.rest.emplace_back(Notice{NoticeKind::PeerConnectionRefused, subject(event.peer), refused->reason});
     }
@@ -502,6 +537,12 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
             turn.wire.emplace_back(PeerAction{name, std::move(action)});
         }
     }
+    auto& connected_until = found->second.connected_until;
+    if (found->second.core.connected()) {
+        connected_until.reset();
+    } else if (!connected_until) {
+        connected_until = turn.now;
+    }
     const bool gone = found->second.leaving && found->second.core.state() == bgp::State::Idle;
     std::set<VipName> taken;
     if (sent || gone) taken.swap(found->second.unsent);
@@ -510,10 +551,131 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     if (sessions_changed) report_sessions(turn);
 }
 
+void Decision::add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn) {
+    peers_.emplace(name, Peer{.core = bgp::Peer{config, random_, routes_}});
+    feed_peer(name, bgp::Start{}, turn);
+    if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
+}
+
+void Decision::end_peer(const PeerName& name, Turn& turn) {
+    peers_.at(name).leaving = true;
+    feed_peer(name, bgp::Stop{bgp::CeaseSubcode::PeerDeconfigured, "no longer configured"}, turn);
+}
+
+// ---- ranges --------------------------------------------------------------------------------------------
+
+std::vector<PeerName> Decision::instances_of(const PeerName& range) const {
+    std::vector<PeerName> names;
+    for (const auto& [name, peer] : peers_) {
+        if (name != range && peer.core.config().name == range) names.push_back(name);
+    }
+    return names;
+}
+
+/// The shell speaks of a peer that there is not: of a range, of what connects from there, or of what has gone.
+void Decision::read_of_stranger(const PeerEvent& event, Turn& turn) {
+    std::visit(overloaded{
+                   [&](const bgp::ConnectionOpened& opened) { admit(event.peer, opened, turn); },
+                   [&](const bgp::ConnectionRefused& refused) { turn_away(event.peer, refused.reason, turn); },
+                   [&](const bgp::TransportDiagnosis& diagnosis) {
+                       const auto range = ranges_.find(event.peer);
+                       if (range == ranges_.end()) return;
+                       range->second.last_error = diagnosis.text;
+                       range->second.last_error_at = turn.now;
+                   },
+                   [](const auto& /*of_a_former_peer*/) {},
+               },
+               event.event);
+}
+
+/// Asks again whose the address is: a reload may have come between.
+const bgp::PeerConfig* Decision::range_of(const PeerName& name, const net::IpAddress& address) const {
+    if (!speaker_) return nullptr;
+    const auto& peers = speaker_->peers;
+    const auto range = peers.find(bgp::range_name(name));
+    if (range == peers.end() || !range->second.range) return nullptr;
+    return bgp::peer_of(peers, address, range->second.device) == range ? &range->second : nullptr;
+}
+
+void Decision::admit(const PeerName& name, const bgp::ConnectionOpened& opened, Turn& turn) {
+    const auto* const range = range_of(name, opened.remote.address);
+    if (range == nullptr || stage_ == Stage::Stopped) {
+        turn.wire.emplace_back(PeerAction{name, bgp::CloseConnection{opened.connection}});
+        return;
+    }
+    if (!make_room(*range, turn)) {
+        turn_away(name, "all " + std::to_string(range->limit) + " sessions of the range are taken", turn);
+        turn.wire.emplace_back(PeerAction{name, bgp::CloseConnection{opened.connection}});
+        return;
+    }
+    ranges_.at(range->name).said.reset();
+    add_peer(name, bgp::instance_of(*range, opened.remote.address), turn);
+    feed_peer(name, opened, turn);
+    configure_bfd(wanted_bfd(), turn);
+}
+
+/// Whoever is connected stays; of the others the one goes that has been away for longest.
+bool Decision::make_room(const bgp::PeerConfig& range, Turn& turn) {
+    const auto names = instances_of(range.name);
+    if (names.size() < range.limit) return true;
+    const auto since = [this](const PeerName& name) {
+        return peers_.at(name).connected_until.value_or(TimePoint::max());
+    };
+    const auto first = std::ranges::min_element(names, {}, since);
+    if (!peers_.at(*first).connected_until) return false;
+    end_peer(*first, turn);
+    return true;
+}
+
+/// In the log once: a rack of hosts beyond the limit tries again every few seconds.
+void Decision::turn_away(const PeerName& name, const std::string& reason, Turn& turn) {
+    const auto range = ranges_.find(bgp::range_name(name));
+    if (range == ranges_.end()) return;
+    ++range->second.refused;
+    range->second.last_error = reason;
+    range->second.last_error_at = turn.now;
+    if (std::exchange(range->second.said, reason) == reason) return;
+    turn.rest.emplace_back(Notice{NoticeKind::PeerConnectionRefused, subject(name), reason});
+}
+
+void Decision::forget_instances(Turn& turn) {
+    std::vector<PeerName> forgotten;
+    for (const auto& [name, peer] : peers_) {
+        if (name == peer.core.config().name || !peer.connected_until) continue;
+        if (*peer.connected_until + instance_linger <= turn.now) forgotten.push_back(name);
+    }
+    for (const auto& name : forgotten) end_peer(name, turn);
+    if (!forgotten.empty() && stage_ != Stage::Stopped) configure_bfd(wanted_bfd(), turn);
+}
+
+std::vector<PeerRangeStatus> Decision::range_status() const {
+    std::vector<PeerRangeStatus> to;
+    for (const auto& [name, range] : ranges_) {
+        const auto& config = speaker_->peers.at(name);
+        const auto instances = instances_of(name);
+        const auto established = std::ranges::count_if(instances, [this](const PeerName& instance) {
+            return peers_.at(instance).core.state() == bgp::State::Established;
+        });
+        to.push_back({.name = name,
+                      .range = *config.range,
+                      .peer_as = config.peer_as,
+                      .limit = config.limit,
+                      .instances = instances.size(),
+                      .established = static_cast<std::size_t>(established),
+                      .refused = range.refused,
+                      .last_error = range.last_error,
+                      .last_error_at = range.last_error_at});
+    }
+    return to;
+}
+
+// ---- routes --------------------------------------------------------------------------------------------
+
+/// By all instances of a range as well.
 void Decision::expect_to_be_sent(const Vip& vip) {
-    for (const auto& name : vip.config.bgp.peers) {
-        const auto peer = peers_.find(name);
-        if (peer != peers_.end() && !peer->second.leaving) peer->second.unsent.insert(vip.config.name);
+    for (auto& [name, peer] : peers_) {
+        if (peer.leaving || !std::ranges::binary_search(vip.config.bgp.peers, peer.core.config().name)) continue;
+        peer.unsent.insert(vip.config.name);
     }
 }
 
@@ -565,7 +727,7 @@ void Decision::tell_if_sent(const VipName& name, Turn& turn) {
 void Decision::report_sessions(Turn& turn) {
     vip::SessionsReported report;
     for (const auto& [name, peer] : peers_) {
-        if (peer.core.state() == bgp::State::Established) report.established.insert(name);
+        if (peer.core.state() == bgp::State::Established) report.established.insert(peer.core.config().name);
     }
     coordinate(report, turn);
     flush_routes(turn);
@@ -766,8 +928,10 @@ Status Decision::status(TimePoint now) const {
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();
-        status.peers.push_back({name, config.address, config.peer_as, peer.core.status(), bfd_status(name)});
+        const auto range = name == config.name ? std::nullopt : std::optional{config.name};
+        status.peers.push_back({name, range, config.address, config.peer_as, peer.core.status(), bfd_status(name)});
     }
+    status.peer_ranges = range_status();
     for (const auto& router : config_->virtual_routers) {
         RouterStatus to;
         to.config = router;

@@ -33,6 +33,10 @@
 /// A reload is a difference (product rule 4): what is equal before and after hears nothing of it. What a VIP
 /// is (address, interface, how it is announced) cannot change under way: such a VIP leaves and comes anew.
 ///
+/// A peer with a range has an instance for each address that connects (bgp/peer_range.hpp). It goes when it has had no
+/// connection for `instance_linger`, or when a reload leaves its range without it; what needs its place may have it
+/// as soon as it has no connection.
+///
 /// Stopping: virtual routers leave (priority 0), VIPs are withdrawn, wait, give up services and addresses;
 /// and nothing of a former run is left over; then the peers get their Cease. `stop_timeout` ends it, whatever is
 /// still missing.
@@ -164,7 +168,15 @@ private:
     struct Peer {
         bgp::Peer core;
         bool leaving = false;
-        std::set<VipName> unsent = {};  ///< whose newest route change it has not taken
+        std::set<VipName> unsent = {};                  ///< whose newest route change it has not taken
+        std::optional<TimePoint> connected_until = {};  ///< an instance without a connection
+    };
+    /// A peer that is a range: what there is to say of it beside its instances.
+    struct Range {
+        std::uint64_t refused = 0;
+        std::optional<std::string> last_error = {};
+        TimePoint last_error_at = {};
+        std::optional<std::string> said = {};  ///< in the log, since somebody was admitted
     };
     struct Router {
         vrrp::StateName state = vrrp::StateName::Initialize;
@@ -234,6 +246,18 @@ private:
 
     // Peers.
     void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
+    void end_peer(const PeerName& name, Turn& turn);
+    void add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn);
+    [[nodiscard]] std::optional<bgp::PeerConfig> wanted(const PeerName& name, const bgp::Peer& peer) const;
+    [[nodiscard]] std::vector<PeerName> instances_of(const PeerName& range) const;
+    [[nodiscard]] const bgp::PeerConfig* range_of(const PeerName& name, const net::IpAddress& address) const;
+    void read_of_stranger(const PeerEvent& event, Turn& turn);
+    void admit(const PeerName& name, const bgp::ConnectionOpened& opened, Turn& turn);
+    [[nodiscard]] bool make_room(const bgp::PeerConfig& range, Turn& turn);
+    void turn_away(const PeerName& name, const std::string& reason, Turn& turn);
+    void forget_instances(Turn& turn);
+    [[nodiscard]] ConfigureBfd wanted_bfd() const;
+    [[nodiscard]] std::vector<PeerRangeStatus> range_status() const;
     void expect_to_be_sent(const Vip& vip);
     void announce(Vip& vip, Announcement announcement, Turn& turn);
     void route_changed(const Vip& vip, Turn& turn);
@@ -258,8 +282,9 @@ private:
     std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
     vip::Coordinator coordinator_;
     std::map<VipName, Vip> vips_;
-    bgp::RouteTable routes_;  ///< outlives the peers
-    std::map<PeerName, Peer> peers_;
+    bgp::RouteTable routes_;          ///< outlives the peers
+    std::map<PeerName, Peer> peers_;  ///< and the instances of ranges
+    std::map<PeerName, Range> ranges_;
     std::map<RouterName, Router> routers_;
     std::optional<ConfigureSpeaker> speaker_;
     ConfigureBfd bfd_;

@@ -114,6 +114,19 @@ vrrp::Config router_config(const config::Config& config, const config::VirtualRo
     return to;
 }
 
+BfdSetup bfd_session(const PeerName& name, const config::Peer& peer, const net::IpAddress& address) {
+    return {.peer = name,
+            .remote = address,
+            .source = peer.source,
+            .interface = std::nullopt,
+            .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
+            .config = {.desired_min_tx_interval = peer.bfd->interval,
+                       .required_min_rx_interval = peer.bfd->receive_interval,
+                       .detect_mult = peer.bfd->multiplier,
+                       .passive = peer.bfd->passive,
+                       .minimum_ttl = peer.bfd->min_ttl}};
+}
+
 }  // namespace
 
 vip::Policies policies(const config::Config& config) {
@@ -152,6 +165,8 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.local_as = bgp::Asn{bgp.asn.value()};
     to.router_id = bgp.router_id.address;
     to.address = peer.address;
+    to.range = peer.range;
+    if (peer.range) to.limit = peer.limit;
     to.port = peer.port;
     to.peer_as = peer_as(bgp, peer);
     to.source = peer.source;
@@ -191,21 +206,15 @@ std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announce
     return to;
 }
 
-ConfigureBfd bfd_sessions(const config::Config& config) {
+ConfigureBfd bfd_sessions(const config::Config& config, const std::map<PeerName, bgp::PeerConfig>& instances) {
     ConfigureBfd to;
     if (!config.bgp) return to;
     for (const auto& peer : config.bgp->peers) {
         if (!peer.bfd) continue;
-        to.sessions.push_back({.peer = peer.name,
-                               .remote = peer.address,
-                               .source = peer.source,
-                               .interface = std::nullopt,
-                               .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
-                               .config = {.desired_min_tx_interval = peer.bfd->interval,
-                                          .required_min_rx_interval = peer.bfd->receive_interval,
-                                          .detect_mult = peer.bfd->multiplier,
-                                          .passive = peer.bfd->passive,
-                                          .minimum_ttl = peer.bfd->min_ttl}});
+        if (!peer.range) to.sessions.push_back(bfd_session(peer.name, peer, peer.address));
+        for (const auto& [name, instance] : instances) {
+            if (instance.name == peer.name) to.sessions.push_back(bfd_session(name, peer, instance.address));
+        }
     }
     if (to.sessions.empty()) return to;
     for (const auto& vip : config.vips) to.vips.insert(vip.address.address());

@@ -31,8 +31,9 @@ enum class Announcement : std::uint8_t {
 /// nullopt for None.
 [[nodiscard]] std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement);
 
-/// The sessions of all peers that have BFD.
-[[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config);
+/// The sessions of all peers that have BFD, and of the instances of ranges that have it.
+[[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config,
+                                        const std::map<PeerName, bgp::PeerConfig>& instances = {});
 
 [[nodiscard]] std::vector<RouterSetup> router_setups(const config::Config& config);
 

@@ -94,8 +94,10 @@ struct PeerBfd {
 
 struct Peer {
     PeerName name;
-    net::IpAddress address;
-    std::optional<Asn> asn;  ///< nullopt: "external", any AS but ours. "internal" is our own, filled in
+    net::IpAddress address;            ///< with `range`: its first
+    std::optional<net::Prefix> range;  ///< whoever connects from there is such a peer
+    std::uint16_t limit = 100;         ///< of them at a time
+    std::optional<Asn> asn;            ///< nullopt: "external", any AS but ours. "internal" is our own, filled in
     std::uint16_t port = 179;
     std::optional<net::IpAddress> source;
     bool passive = false;                          ///< never connects, only listens

@@ -92,6 +92,15 @@ TEST(Tables, APeerShowsItsRoutesAndItsLastError) {
               "                                                    ago)\n");
 }
 
+TEST(Tables, ARangeShowsItsSessionsAndWhomItTurnedAway) {
+    EXPECT_EQ(range_table(status(R"({"peer_ranges":[
+        {"name":"rack","range":"10.0.0.0/24","configured_asn":"external","limit":100,"instances":3,"established":2,
+         "refused":7,"last_error":"all 100 sessions are taken","last_error_age":5}]})"),
+                          {.width = 100, .colour = false}),
+              "RANGE  ADDRESSES    AS        SESSIONS  KNOWN  REFUSED  REMARKS\n"
+              "rack   10.0.0.0/24  external  2/100     3      7        all 100 sessions are taken (5.0s ago)\n");
+}
+
 TEST(Tables, BfdShowsWhatWasNegotiatedAndWhyItIsDown) {
     EXPECT_EQ(bfd_table(status(R"({"peers":[
         {"name":"tor-a","bfd":{"state":"Up","since":7380.5,"diagnostic":"No Diagnostic","held_down":false,

@@ -480,5 +480,44 @@ TEST(ConfigLoad, BfdIsPrintedAsItWasRead) {
     EXPECT_EQ(parsed(format(config)), config) << format(config);
 }
 
+const std::string peer_range = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "rack"
+range = "10.0.0.0/24"
+asn = "external"
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+)";
+
+TEST(ConfigLoad, ARangeIsPassiveListensAndHasALimit) {
+    const Bgp bgp = *parsed(peer_range).bgp;
+    EXPECT_EQ(bgp.peers[0].range->to_string(), "10.0.0.0/24");
+    EXPECT_EQ(bgp.peers[0].limit, 100);
+    EXPECT_TRUE(bgp.peers[0].passive);
+    EXPECT_TRUE(bgp.peers[0].families.ipv4);
+    EXPECT_THAT(bgp.listen, ElementsAre(net::IpAddress{net::Ipv4Address{}}));
+    EXPECT_THAT(parsed(peer_range).vips[0].bgp.peers, ElementsAre(PeerName{"rack"}));
+}
+
+TEST(ConfigLoad, ARangeIsPrintedAsItWasRead) {
+    const auto config = parsed(peer_range);
+    EXPECT_EQ(parsed(format(config)), config) << format(config);
+}
+
+// It is no address that a route leads to.
+TEST(ConfigLoad, NoRouterIdIsDerivedFromARange) {
+    const Host host{.name = "lb1",
+                    .source_towards = [](const net::IpAddress&) { return net::Ipv4Address::parse("127.0.0.1"); },
+                    .read_password = {}};
+    std::string text = peer_range;
+    text.replace(text.find("router_id"), std::string{"router_id = \"10.0.0.11\""}.size(), "");
+    EXPECT_NE(parsed(text, host).bgp->router_id.address, *net::Ipv4Address::parse("127.0.0.1"));
+}
+
 }  // namespace
 }  // namespace anyvip::config
