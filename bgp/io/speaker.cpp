@@ -88,7 +88,11 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
     end_connections_of_vips();
     std::set<Listen> wanted;
     for (const auto& endpoint : listen) {
-        for (const auto& [name, peer] : peers) wanted.insert({endpoint, peer.device});
+        for (const auto& [name, peer] : peers) {
+            // Nobody is known there, and the interface may be gone: what comes back is another one.
+            if (peer.unnumbered && peer.address.is_unspecified()) continue;
+            wanted.insert({endpoint, peer.device});
+        }
     }
     std::erase_if(listeners_, [&](const auto& listener) {
         if (wanted.contains(listener.first)) return false;
@@ -128,7 +132,7 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
 void Speaker::protect_listeners(std::vector<std::string>& problems) {
     unprotected_.clear();
     for (const auto& [name, peer] : peers_) {
-        if (peer.password.empty()) continue;
+        if (peer.password.empty() || peer.address.is_unspecified()) continue;
         for (const auto& [where, acceptor] : listeners_) {
             if (!where.serves(peer)) continue;
             const auto set = set_md5_key(acceptor->native_handle(), addresses_of(peer), peer.password);
