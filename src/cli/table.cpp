@@ -212,6 +212,27 @@ std::string near_end(const json::object& peer) {
     return local.empty() ? local : "from " + local;
 }
 
+/// Of an unnumbered peer: what it waits for, and who else is there.
+std::string link_remarks(const json::object& peer) {
+    const auto* const link = member(peer, "link");
+    if (link == nullptr) return {};
+    const auto interface = string(*link, "interface");
+    const auto another = string(*link, "another_neighbor");
+    const auto discard = string(*link, "last_discard");
+    const bool heard = !string(*link, "neighbor").empty();
+    if (string(*link, "local").empty()) return interface + " has no link-local address, or is not there";
+    return joined({heard ? "" : "no router advertisement heard on " + interface,
+                   heard || discard.empty() ? "" : "discarded: " + discard,
+                   another.empty() ? "" : "another router: " + another});
+}
+
+/// That of an unnumbered peer says nothing without its link.
+std::string peer_address(const json::object& peer) {
+    const auto* const link = member(peer, "link");
+    if (link == nullptr) return text(peer, "address");
+    return text(*link, "neighbor") + '%' + string(*link, "interface");
+}
+
 std::string bfd_remarks(const json::object& bfd) {
     const bool up = string(bfd, "state") == "Up";
     const auto diagnostic = string(bfd, "diagnostic");
@@ -319,12 +340,12 @@ std::string peer_table(const json::object& status, const Style& style) {
         const auto state = text(peer, "state");
         const bool established = state == "Established";
         table.add({{text(peer, "name")},
-                   {text(peer, "address")},
+                   {peer_address(peer)},
                    {peer_as(peer)},
                    {state, established ? Tone::Good : Tone::Bad},
                    {age_of(peer, "since")},
                    {text(peer, "routes_announced") + '/' + text(peer, "routes_wanted")},
-                   {joined({near_end(peer), withheld(peer), last_error(peer)})}});
+                   {joined({near_end(peer), link_remarks(peer), withheld(peer), last_error(peer)})}});
     });
     return table.render(style);
 }

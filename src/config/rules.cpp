@@ -201,6 +201,8 @@ private:
     void check_peer(const Peer& peer, const Value& table, PeerPlaces& seen) {
         if (peer.range) {
             check_range(peer, table);
+        } else if (peer.interface) {
+            check_interface(peer, table);
         } else {
             check_address(peer, table, seen);
         }
@@ -209,6 +211,14 @@ private:
             errors_.add(place_of(table, key), "a passive peer needs a listening address, and \"listen\" is empty");
         }
         check_covering_key(peer, table);
+    }
+
+    void check_interface(const Peer& peer, const Value& table) {
+        const Place place = place_of(table, "interface");
+        const auto [first, added] = interfaces_.emplace(*peer.interface, place);
+        if (added) return;
+        errors_.add(place,
+                    "the interface " + peer.interface->value() + " has a peer already, " + first_at(first->second));
     }
 
     void check_range(const Peer& peer, const Value& table) {
@@ -223,7 +233,7 @@ private:
 
     /// Of the keys that match, the kernel takes the longest prefix, and it knows no "none".
     void check_covering_key(const Peer& peer, const Value& table) {
-        if (!peer.password_file.empty()) return;
+        if (!peer.password_file.empty() || peer.interface) return;
         const auto own = peer.range.value_or(net::Prefix::host(peer.address));
         const auto wider = [&](const Peer& other) {
             return other.range && !other.password_file.empty() && other.device == peer.device &&
@@ -533,6 +543,7 @@ private:
     const Sources& sources_;
     std::map<net::Prefix, const Vip*> prefixes_;                   ///< that VIPs share
     std::map<std::pair<net::Prefix, std::string>, Place> ranges_;  ///< of peers, by device
+    std::map<net::InterfaceName, Place> interfaces_;               ///< of unnumbered peers
     Errors& errors_;
     std::set<net::IpAddress> vip_addresses_;
 };

@@ -254,6 +254,21 @@ json::object to_object(const daemon::PeerRangeStatus& range, TimePoint now) {
     return object;
 }
 
+json::object to_object(const daemon::PeerStatus::Link& link, TimePoint now) {
+    const auto& core = link.core;
+    json::object object;
+    object["interface"] = text(link.interface.value());
+    object["local"] = text_of(core.own);
+    object["neighbor"] = text_of(core.neighbor);
+    object["heard"] = core.neighbor ? seconds(now - core.heard_at) : json::value{};
+    object["another_neighbor"] = text_of(core.another);
+    object["sent"] = core.sent;
+    object["received"] = core.received;
+    object["discarded"] = core.discarded;
+    object["last_discard"] = core.last_discard ? text(bgp::nd::describe(*core.last_discard)) : json::value{};
+    return object;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
@@ -289,6 +304,7 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["last_received"] = to_value(status.last_received, now);
     object["counters"] = to_object(status.counters);
     object["bfd"] = peer.bfd ? json::value(to_object(*peer.bfd, now)) : json::value{};
+    object["link"] = peer.link ? json::value(to_object(*peer.link, now)) : json::value{};
     return object;
 }
 

@@ -86,6 +86,7 @@ std::optional<TimePoint> Decision::deadline() const {
             next = earliest(next, *peer.connected_until + instance_linger);
         }
     }
+    for (const auto& [name, link] : links_) next = earliest(next, link.core.deadline());
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
     if (config_ && !initial_routes_complete_) {
@@ -107,6 +108,11 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
     forget_instances(turn);
+    for (auto it = links_.begin(); it != links_.end();) {
+        const auto& [interface, link] = *it++;
+        const auto deadline = link.core.deadline();
+        if (deadline && *deadline <= turn.now) feed_link(interface, bgp::link::TimerExpired{}, turn);
+    }
     if (pending_status_ && pending_status_->deadline <= turn.now) answer_status(turn);
 }
 
@@ -169,6 +175,15 @@ void Decision::read(const BfdStateChanged& mail, Turn& turn) {
                                       std::string{bfd::describe(mail.change.to)} + ": " + diagnostic});
     if (bfd::is_failure(mail.change)) feed_peer(mail.peer, bgp::BfdDown{diagnostic}, turn);
     if (mail.change.to == bfd::SessionState::Up) feed_peer(mail.peer, bgp::BfdUp{}, turn);
+}
+
+void Decision::read(const LinkLocalChanged& mail, Turn& turn) {
+    if (mail.address) {
+        link_locals_[mail.interface] = mail;
+    } else {
+        link_locals_.erase(mail.interface);
+    }
+    if (links_.contains(mail.interface)) follow_interface(mail.interface, turn);
 }
 
 void Decision::read(const VipAddressesApplied& mail, Turn& turn) {
@@ -236,6 +251,7 @@ void Decision::start(const config::Config& config, Turn& turn) {
     started_at_ = turn.now;
     adopt(adoptable(config), turn);
     coordinate(vip::PoliciesChanged{policies(config)}, turn);
+    configure_links(turn);
     configure_peers(turn);
     configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
@@ -256,6 +272,7 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     // What goes is withdrawn before anything else is told to change: its pool, its peers.
     release_vips(turn);
     coordinate(vip::PoliciesChanged{policies(*config_)}, turn);
+    configure_links(turn);
     configure_peers(turn);
     configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
@@ -276,12 +293,31 @@ void Decision::adopt(Adopt wish, Turn& turn) {
     turn.rest.emplace_back(KernelMail{std::move(wish)});
 }
 
+/// The peers follow: configure_peers() asks for the neighbours.
+void Decision::configure_links(Turn& turn) {
+    std::map<net::InterfaceName, PeerName> wanted;
+    if (config_->bgp) {
+        for (const auto& peer : config_->bgp->peers) {
+            if (peer.interface) wanted.emplace(*peer.interface, peer.name);
+        }
+    }
+    std::erase_if(links_, [&](const auto& link) { return !wanted.contains(link.first); });
+    for (const auto& [interface, peer] : wanted) {
+        const auto [link, added] = links_.try_emplace(interface, Link{peer, bgp::link::Neighbor{random_}});
+        link->second.peer = peer;
+        if (added) follow_interface(interface, turn);
+    }
+    open_links(turn);
+}
+
 void Decision::configure_peers(Turn& turn) {
     ConfigureSpeaker speaker;
     if (config_->bgp) {
         speaker.listen = config_->bgp->listen;
         speaker.port = config_->bgp->port;
-        for (const auto& peer : config_->bgp->peers) speaker.peers.emplace(peer.name, peer_config(*config_->bgp, peer));
+        for (const auto& peer : config_->bgp->peers) {
+            speaker.peers.emplace(peer.name, with_neighbor(peer_config(*config_->bgp, peer)));
+        }
         for (const auto& vip : config_->vips) speaker.vips.insert(vip.address.address());
     }
     if (speaker_ == speaker || (!speaker_ && speaker.peers.empty())) return;
@@ -326,11 +362,13 @@ std::optional<bgp::PeerConfig> Decision::wanted(const PeerName& name, const bgp:
 }
 
 ConfigureBfd Decision::wanted_bfd() const {
-    std::map<PeerName, bgp::PeerConfig> instances;
+    std::map<PeerName, bgp::PeerConfig> learnt;
     for (const auto& [name, peer] : peers_) {
-        if (name != peer.core.config().name) instances.emplace(name, peer.core.config());
+        const auto& config = peer.core.config();
+        if (name != config.name || (config.unnumbered && !config.address.is_unspecified()))
+            learnt.emplace(name, config);
     }
-    return bfd_sessions(*config_, instances);
+    return bfd_sessions(*config_, learnt);
 }
 
 void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
@@ -543,12 +581,19 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     } else if (!connected_until) {
         connected_until = turn.now;
     }
+    const auto peer_name = found->second.core.config().name;
+    const bool established = found->second.core.state() == bgp::State::Established;
     const bool gone = found->second.leaving && found->second.core.state() == bgp::State::Idle;
     std::set<VipName> taken;
     if (sent || gone) taken.swap(found->second.unsent);
     if (gone) peers_.erase(found);
     for (const auto& vip : taken) tell_if_sent(vip, turn);
-    if (sessions_changed) report_sessions(turn);
+    if (!sessions_changed) return;
+    report_sessions(turn);
+    for (auto it = links_.begin(); it != links_.end();) {
+        const auto& [interface, link] = *it++;
+        if (link.peer == peer_name) feed_link(interface, bgp::link::SessionIs{established}, turn);
+    }
 }
 
 void Decision::add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn) {
@@ -667,6 +712,84 @@ std::vector<PeerRangeStatus> Decision::range_status() const {
                       .last_error_at = range.last_error_at});
     }
     return to;
+}
+
+// ---- unnumbered peers ----------------------------------------------------------------------------------
+
+void Decision::on(const LinkPacket& event, Turn& turn) {
+    if (links_.contains(event.interface)) feed_link(event.interface, event.packet, turn);
+}
+
+void Decision::follow_interface(const net::InterfaceName& interface, Turn& turn) {
+    const auto own = link_locals_.find(interface);
+    bgp::link::InterfaceIs is;
+    if (own != link_locals_.end()) is.interface = {own->second.index, *own->second.address};
+    feed_link(interface, is, turn);
+}
+
+/// Precondition: there is such a link.
+void Decision::feed_link(const net::InterfaceName& interface, const bgp::link::Event& event, Turn& turn) {
+    auto& link = links_.at(interface);
+    const auto own = link.core.interface();
+    const auto actions = link.core.handle(event, turn.now);
+    if (link.core.interface() != own) open_links(turn);  // Before the first packet.
+    bool neighbor_changed = link.core.interface() != own;
+    for (const auto& action : actions) {
+        std::visit(
+            overloaded{
+                [&](const bgp::link::SendPacket& packet) { turn.rest.emplace_back(SendLinkPacket{interface, packet}); },
+                [&](const bgp::link::NeighborChanged& changed) {
+                    neighbor_changed = true;
+                    const auto who = changed.neighbor ? changed.neighbor->to_string() : "nobody";
+                    turn.rest.emplace_back(
+                        Notice{NoticeKind::PeerNeighborChanged, subject(link.peer), who + " on " + interface.value()});
+                },
+                [&](const bgp::link::AnotherNeighbor& another) {
+                    turn.rest.emplace_back(
+                        Notice{NoticeKind::PeerNeighborIgnored, subject(link.peer),
+                               another.address.to_string() + " is a router on " + interface.value() + " too"});
+                },
+            },
+            action);
+    }
+    if (neighbor_changed && speaker_) follow_neighbor(turn);
+}
+
+/// The session goes where the neighbour is.
+void Decision::follow_neighbor(Turn& turn) {
+    configure_peers(turn);
+    configure_bfd(wanted_bfd(), turn);
+}
+
+void Decision::open_links(Turn& turn) {
+    ConfigureLinks wanted;
+    for (const auto& [name, link] : links_) {
+        if (link.core.interface()) wanted.links.emplace(name, link.core.interface()->index);
+    }
+    if (wanted == open_links_) return;
+    open_links_ = std::move(wanted);
+    turn.rest.emplace_back(open_links_);
+}
+
+/// Where nobody is known there is nothing to connect to; and from what the kernel might choose, a VIP may be.
+bgp::PeerConfig Decision::with_neighbor(bgp::PeerConfig config) const {
+    if (!config.unnumbered) return config;
+    const auto link = links_.find(net::InterfaceName{config.device});
+    const auto neighbor = link == links_.end() ? std::nullopt : link->second.core.neighbor();
+    if (neighbor) {
+        config.address = *neighbor;
+        config.source = link->second.core.interface()->address;
+    } else {
+        config.passive = true;
+    }
+    return config;
+}
+
+std::optional<PeerStatus::Link> Decision::link_status(const PeerName& peer) const {
+    for (const auto& [interface, link] : links_) {
+        if (link.peer == peer) return PeerStatus::Link{interface, link.core.status()};
+    }
+    return std::nullopt;
 }
 
 // ---- routes --------------------------------------------------------------------------------------------
@@ -836,6 +959,8 @@ void Decision::proceed_with_stop(Turn& turn) {
         ++it;
         feed_peer(name, bgp::Stop{bgp::CeaseSubcode::AdministrativeShutdown, "anyvip stops"}, turn);
     }
+    links_.clear();
+    open_links(turn);
     configure_bfd({}, turn);  // After the Cease: to a router this is no failure, and would not end the session.
     turn.rest.emplace_back(Notice{NoticeKind::Stopped, "node", how});
     turn.rest.emplace_back(StopFinished{left});
@@ -929,7 +1054,8 @@ Status Decision::status(TimePoint now) const {
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();
         const auto range = name == config.name ? std::nullopt : std::optional{config.name};
-        status.peers.push_back({name, range, config.address, config.peer_as, peer.core.status(), bfd_status(name)});
+        status.peers.push_back(
+            {name, range, config.address, config.peer_as, peer.core.status(), bfd_status(name), link_status(name)});
     }
     status.peer_ranges = range_status();
     for (const auto& router : config_->virtual_routers) {

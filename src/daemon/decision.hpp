@@ -18,6 +18,7 @@
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
+#include "bgp/link_neighbor.hpp"
 #include "bgp/peer.hpp"
 #include "daemon/mail.hpp"
 #include "daemon/status.hpp"
@@ -35,7 +36,8 @@
 ///
 /// A peer with a range has an instance for each address that connects (bgp/peer_range.hpp). It goes when it has had no
 /// connection for `instance_linger`, or when a reload leaves its range without it; what needs its place may have it
-/// as soon as it has no connection.
+/// as soon as it has no connection. An unnumbered peer has the address of the router that its link::Neighbor hears, and
+/// is passive while there is none.
 ///
 /// Stopping: virtual routers leave (priority 0), VIPs are withdrawn, wait, give up services and addresses;
 /// and nothing of a former run is left over; then the peers get their Cease. `stop_timeout` ends it, whatever is
@@ -59,6 +61,11 @@ struct PeerEvent {
     PeerName peer;
     bgp::Event event;
     friend bool operator==(const PeerEvent&, const PeerEvent&) = default;
+};
+struct LinkPacket {  ///< what a router on the link of an unnumbered peer says
+    net::InterfaceName interface;
+    bgp::link::PacketReceived packet;
+    friend bool operator==(const LinkPacket&, const LinkPacket&) = default;
 };
 struct StatusRequested {
     ClientId client;
@@ -88,6 +95,16 @@ struct ConfigureSpeaker {
     std::set<net::IpAddress> vips;  ///< no session speaks from one (product rule 11)
     friend bool operator==(const ConfigureSpeaker&, const ConfigureSpeaker&) = default;
 };
+/// The interfaces on which routers are listened for, as they are now: a level.
+struct ConfigureLinks {
+    std::map<net::InterfaceName, net::InterfaceIndex> links;
+    friend bool operator==(const ConfigureLinks&, const ConfigureLinks&) = default;
+};
+struct SendLinkPacket {
+    net::InterfaceName interface;
+    bgp::link::SendPacket packet;
+    friend bool operator==(const SendLinkPacket&, const SendLinkPacket&) = default;
+};
 struct ReplyStatus {
     ClientId client;
     Status status;
@@ -108,6 +125,8 @@ enum class NoticeKind : std::uint8_t {
     PeerStateChanged,
     PeerConnectionRefused,
     PeerBfdChanged,
+    PeerNeighborChanged,  ///< of an unnumbered peer
+    PeerNeighborIgnored,  ///< another router on its link
     RouterStateChanged,
     CheckChanged,
     ConfigWarning,
@@ -140,10 +159,10 @@ struct StopFinished {
 
 class Decision {
 public:
-    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, StatusRequested, DrainCommand,
-                               DecisionTimerExpired>;
-    using Action = std::variant<PeerAction, ConfigureSpeaker, ReplyStatus, ReplyDone, Notice, Ready, StopFinished,
-                                HeartbeatMail, ChecksMail, KernelMail>;
+    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, LinkPacket, StatusRequested,
+                               DrainCommand, DecisionTimerExpired>;
+    using Action = std::variant<PeerAction, ConfigureSpeaker, ConfigureLinks, SendLinkPacket, ReplyStatus, ReplyDone,
+                                Notice, Ready, StopFinished, HeartbeatMail, ChecksMail, KernelMail>;
     using Actions = std::vector<Action>;
     using TimerExpired = DecisionTimerExpired;
 
@@ -178,6 +197,11 @@ private:
         TimePoint last_error_at = {};
         std::optional<std::string> said = {};  ///< in the log, since somebody was admitted
     };
+    /// Of an unnumbered peer.
+    struct Link {
+        PeerName peer;
+        bgp::link::Neighbor core;
+    };
     struct Router {
         vrrp::StateName state = vrrp::StateName::Initialize;
         vrrp::Reason reason;
@@ -199,6 +223,7 @@ private:
     void on(const ConfigLoaded& event, Turn& turn);
     void on(const StopRequested& event, Turn& turn);
     void on(const PeerEvent& event, Turn& turn);
+    void on(const LinkPacket& event, Turn& turn);
     void on(const StatusRequested& event, Turn& turn);
     void on(const DrainCommand& event, Turn& turn);
     void on(const DecisionTimerExpired&, Turn& turn);
@@ -207,6 +232,7 @@ private:
     void read(const RouterServing& mail, Turn& turn);
     void read(const RoutersStopped&, Turn& turn);
     void read(const BfdStateChanged& mail, Turn& turn);
+    void read(const LinkLocalChanged& mail, Turn& turn);
     void read(const VipAddressesApplied& mail, Turn& turn);
     void read(const ServicesApplied& mail, Turn& turn);
     void read(const Adopted& mail, Turn& turn);
@@ -220,6 +246,7 @@ private:
     void take(config::Config config);
     void start(const config::Config& config, Turn& turn);
     void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
+    void configure_links(Turn& turn);
     void configure_peers(Turn& turn);
     void configure_bfd(ConfigureBfd wanted, Turn& turn);
     void release_vips(Turn& turn);
@@ -256,6 +283,12 @@ private:
     [[nodiscard]] bool make_room(const bgp::PeerConfig& range, Turn& turn);
     void turn_away(const PeerName& name, const std::string& reason, Turn& turn);
     void forget_instances(Turn& turn);
+    void feed_link(const net::InterfaceName& interface, const bgp::link::Event& event, Turn& turn);
+    void open_links(Turn& turn);
+    void follow_interface(const net::InterfaceName& interface, Turn& turn);
+    void follow_neighbor(Turn& turn);
+    [[nodiscard]] bgp::PeerConfig with_neighbor(bgp::PeerConfig config) const;
+    [[nodiscard]] std::optional<PeerStatus::Link> link_status(const PeerName& peer) const;
     [[nodiscard]] ConfigureBfd wanted_bfd() const;
     [[nodiscard]] std::vector<PeerRangeStatus> range_status() const;
     void expect_to_be_sent(const Vip& vip);
@@ -285,6 +318,9 @@ private:
     bgp::RouteTable routes_;          ///< outlives the peers
     std::map<PeerName, Peer> peers_;  ///< and the instances of ranges
     std::map<PeerName, Range> ranges_;
+    std::map<net::InterfaceName, Link> links_;
+    std::map<net::InterfaceName, LinkLocalChanged> link_locals_;  ///< of all interfaces
+    ConfigureLinks open_links_;
     std::map<RouterName, Router> routers_;
     std::optional<ConfigureSpeaker> speaker_;
     ConfigureBfd bfd_;
@@ -319,11 +355,14 @@ private:
 [[nodiscard]] std::string describe(const ConfigLoaded& event);
 [[nodiscard]] std::string describe(const StopRequested& event);
 [[nodiscard]] std::string describe(const PeerEvent& event);
+[[nodiscard]] std::string describe(const LinkPacket& event);
 [[nodiscard]] std::string describe(const StatusRequested& event);
 [[nodiscard]] std::string describe(const DrainCommand& event);
 [[nodiscard]] std::string describe(const DecisionTimerExpired& event);
 [[nodiscard]] std::string describe(const PeerAction& action);
 [[nodiscard]] std::string describe(const ConfigureSpeaker& action);
+[[nodiscard]] std::string describe(const ConfigureLinks& action);
+[[nodiscard]] std::string describe(const SendLinkPacket& action);
 [[nodiscard]] std::string describe(const ReplyStatus& action);
 [[nodiscard]] std::string describe(const ReplyDone& action);
 [[nodiscard]] std::string describe(const Notice& action);

@@ -12,6 +12,7 @@
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
+#include "bgp/link_neighbor.hpp"
 #include "bgp/peer.hpp"
 #include "daemon/mail.hpp"
 #include "vrrp/virtual_router.hpp"
@@ -40,6 +41,11 @@ struct PeerStatus {
         std::optional<BfdSessionSnapshot> core;
     };
     std::optional<Bfd> bfd{};  ///< none: not configured
+    struct Link {
+        net::InterfaceName interface;
+        bgp::link::Status core;
+    };
+    std::optional<Link> link{};  ///< of an unnumbered peer
 };
 
 /// A range of addresses, beside its instances, which are peers like others.

@@ -55,6 +55,15 @@ bgp::Role role(config::BgpRole role) {
     return bgp::Role::Customer;
 }
 
+bgp::LinkLocalForm link_local_form(config::LinkLocalNextHop form) {
+    switch (form) {
+        case config::LinkLocalNextHop::Alone: return bgp::LinkLocalForm::Alone;
+        case config::LinkLocalNextHop::Twice: return bgp::LinkLocalForm::Twice;
+        case config::LinkLocalNextHop::AfterUnspecified: return bgp::LinkLocalForm::AfterUnspecified;
+    }
+    return bgp::LinkLocalForm::Alone;
+}
+
 vip::FlapPolicy flap_policy(const config::Vip& vip) {
     vip::FlapPolicy to{.hold_down = vip.hold_down};
     if (!vip.flap) return to;
@@ -118,7 +127,7 @@ BfdSetup bfd_session(const PeerName& name, const config::Peer& peer, const net::
     return {.peer = name,
             .remote = address,
             .source = peer.source,
-            .interface = std::nullopt,
+            .interface = peer.interface,
             .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
             .config = {.desired_min_tx_interval = peer.bfd->interval,
                        .required_min_rx_interval = peer.bfd->receive_interval,
@@ -167,6 +176,7 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.address = peer.address;
     to.range = peer.range;
     if (peer.range) to.limit = peer.limit;
+    to.unnumbered = peer.interface.has_value();
     to.port = peer.port;
     to.peer_as = peer_as(bgp, peer);
     to.source = peer.source;
@@ -181,9 +191,10 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.ipv6 = peer.families.ipv6;
     to.next_hop = peer.next_hop;
     to.next_hop6 = peer.next_hop6;
-    to.device = peer.device;
+    to.device = peer.interface ? peer.interface->value() : peer.device;
     to.delay_open = peer.delay_open;
     to.extended_next_hop = peer.extended_next_hop;
+    if (peer.link_local_next_hop) to.link_local_form = link_local_form(*peer.link_local_next_hop);
     to.add_path.receive = peer.add_path_receive;
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
@@ -206,14 +217,14 @@ std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announce
     return to;
 }
 
-ConfigureBfd bfd_sessions(const config::Config& config, const std::map<PeerName, bgp::PeerConfig>& instances) {
+ConfigureBfd bfd_sessions(const config::Config& config, const std::map<PeerName, bgp::PeerConfig>& learnt) {
     ConfigureBfd to;
     if (!config.bgp) return to;
     for (const auto& peer : config.bgp->peers) {
         if (!peer.bfd) continue;
-        if (!peer.range) to.sessions.push_back(bfd_session(peer.name, peer, peer.address));
-        for (const auto& [name, instance] : instances) {
-            if (instance.name == peer.name) to.sessions.push_back(bfd_session(name, peer, instance.address));
+        if (!peer.range && !peer.interface) to.sessions.push_back(bfd_session(peer.name, peer, peer.address));
+        for (const auto& [name, known] : learnt) {
+            if (known.name == peer.name) to.sessions.push_back(bfd_session(name, peer, known.address));
         }
     }
     if (to.sessions.empty()) return to;

@@ -31,9 +31,10 @@ enum class Announcement : std::uint8_t {
 /// nullopt for None.
 [[nodiscard]] std::optional<bgp::Route> route(const config::VipBgp& vip, Announcement announcement);
 
-/// The sessions of all peers that have BFD, and of the instances of ranges that have it.
+/// The sessions of all peers that have BFD; `learnt` are those whose addresses are not in the configuration: instances
+/// of ranges, and unnumbered peers.
 [[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config,
-                                        const std::map<PeerName, bgp::PeerConfig>& instances = {});
+                                        const std::map<PeerName, bgp::PeerConfig>& learnt = {});
 
 [[nodiscard]] std::vector<RouterSetup> router_setups(const config::Config& config);
 

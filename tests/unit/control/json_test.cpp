@@ -127,7 +127,7 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
               R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","age":200.000},)"
               R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
-              R"("connections_refused":6},"bfd":null}])");
+              R"("connections_refused":6},"bfd":null,"link":null}])");
 }
 
 TEST(ControlJson, ARangeTellsHowManyItHasAndWhomItTurnedAway) {
@@ -154,6 +154,26 @@ TEST(ControlJson, ARangeTellsHowManyItHasAndWhomItTurnedAway) {
     EXPECT_NE(text.find(R"({"name":"rack/10.0.0.7","range":"rack","address":"10.0.0.7",)"), std::string::npos) << text;
 }
 
+TEST(ControlJson, AnUnnumberedPeerTellsWhoIsOnItsLink) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor"}, .address = ip("fe80::1"), .peer_as = bgp::ExternalAs{}, .status = {}};
+    auto& link = peer.link.emplace();
+    link.interface = net::InterfaceName{"eth0"};
+    link.core.own = ip("fe80::11").v6();
+    link.core.neighbor = ip("fe80::1").v6();
+    link.core.heard_at = now - 3s;
+    link.core.sent = 4;
+    link.core.received = 5;
+    link.core.discarded = 1;
+    link.core.last_discard = bgp::nd::Discard::HopLimitNot255;
+    status.peers.push_back(peer);
+    EXPECT_EQ(member(to_json(status), R"("link":{)", R"(}],"peer_ranges")"),
+              R"("link":{"interface":"eth0","local":"fe80::11","neighbor":"fe80::1","heard":3.000,)"
+              R"("another_neighbor":null,"sent":4,"received":5,"discarded":1,)"
+              R"("last_discard":"hop limit is not 255"})");
+}
+
 TEST(ControlJson, APeerWithBfdTellsItsSession) {
     auto status = empty();
     daemon::PeerStatus peer{
@@ -175,7 +195,7 @@ TEST(ControlJson, APeerWithBfdTellsItsSession) {
     session.status.counters.discarded.at(static_cast<std::size_t>(bfd::DiscardReason::TtlTooLow)) = 3;
     peer.bfd.emplace().core = session;
     status.peers.push_back(peer);
-    EXPECT_EQ(member(to_json(status), R"("bfd":{)", R"(}],"peer_ranges")"),
+    EXPECT_EQ(member(to_json(status), R"("bfd":{)", R"(,"link":null)"),
               R"("bfd":{"state":"Up","since":2.000,"diagnostic":"No Diagnostic","held_down":false,)"
               R"("hops":"multihop","local":"10.0.0.11","socket_error":null,"remote_state":"Up",)"
               R"("remote_diagnostic":"No Diagnostic","transmit_interval_ms":300.000,"receive_interval_ms":50.000,)"

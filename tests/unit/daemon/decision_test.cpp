@@ -1252,5 +1252,162 @@ TEST_F(DecisionWithRangeTest, AStoppedDaemonAdmitsNobody) {
     EXPECT_THAT(world.wire(), IsEmpty());
 }
 
+// ---- unnumbered peers
+
+const std::string on_eth0 = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+graceful_shutdown = "0s"
+[[bgp.peer]]
+name = "tor"
+interface = "eth0"
+asn = "external"
+)";
+const net::InterfaceName eth0{"eth0"};
+const net::Ipv6Address own_address = *net::Ipv6Address::parse("fe80::11");
+const net::Ipv6Address tor_address = *net::Ipv6Address::parse("fe80::1");
+const PeerName tor{"tor"};
+
+class DecisionUnnumberedTest : public DecisionTest {
+protected:
+    void link(std::optional<net::Ipv6Address> address, std::uint32_t index = 3) {
+        world.tell(LinkLocalChanged{eth0, net::InterfaceIndex{index}, address});
+    }
+    void hear(const net::Ipv6Address& from) {
+        world.feed(LinkPacket{eth0, {from, 255, bgp::nd::encode(bgp::nd::RouterAdvertisement{})}});
+    }
+    void start() {
+        world.load(on_eth0 + vip_dns);
+        link(own_address);
+        hear(tor_address);
+    }
+    bgp::PeerConfig peer() const { return all<ConfigureSpeaker>(world.log).back().peers.at(tor); }
+    std::size_t attempts() const {
+        std::size_t count = 0;
+        for (const auto& action : all<PeerAction>(world.log)) {
+            count += std::holds_alternative<bgp::OpenConnection>(action.action) ? 1 : 0;
+        }
+        return count;
+    }
+};
+
+TEST_F(DecisionUnnumberedTest, NothingIsTriedBeforeARouterIsHeard) {
+    world.load(on_eth0 + vip_dns);
+    EXPECT_TRUE(peer().passive);
+    EXPECT_TRUE(peer().address.is_unspecified());
+    link(own_address);
+    world.wait_until(world.now + 60s);
+    EXPECT_EQ(attempts(), 0U);
+    EXPECT_EQ(status().peers.at(0).link->core.own, own_address);
+}
+
+TEST_F(DecisionUnnumberedTest, TheSocketIsThereBeforeTheFirstAdvertisement) {
+    world.load(on_eth0 + vip_dns);
+    world.clear();
+    link(own_address);
+    EXPECT_EQ(all<ConfigureLinks>(world.log), (std::vector{ConfigureLinks{{{eth0, net::InterfaceIndex{3}}}}}));
+    ASSERT_TRUE(place_of<SendLinkPacket>(world.log));
+    EXPECT_LT(place_of<ConfigureLinks>(world.log), place_of<SendLinkPacket>(world.log));
+    EXPECT_EQ(all<SendLinkPacket>(world.log).at(0).packet.source, own_address);
+}
+
+TEST_F(DecisionUnnumberedTest, ARouterThatIsHeardIsConnectedToAtOnceFromOurOwnAddress) {
+    start();
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+    EXPECT_EQ(peer().source, net::IpAddress{own_address});
+    EXPECT_EQ(peer().device, "eth0");
+    EXPECT_FALSE(peer().passive);
+    EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(DecisionUnnumberedTest, WhoIsHeardOnAnInterfaceOfNoPeerIsNobody) {
+    world.load(bgp + vip_dns);
+    link(own_address);
+    world.clear();
+    hear(tor_address);
+    EXPECT_THAT(world.log, IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, AnInterfaceThatVanishesEndsTheSessionAndThatOfAnotherIndexBeginsANewOne) {
+    start();
+    world.establish("tor");
+    ASSERT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+    world.clear();
+    link(std::nullopt);
+    EXPECT_THAT(world.wire(), ElementsAre("tor cease"));
+    EXPECT_TRUE(peer().address.is_unspecified());
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    world.clear();
+    link(own_address, 4);
+    hear(tor_address);
+    EXPECT_EQ(all<ConfigureLinks>(world.log).back().links.at(eth0), net::InterfaceIndex{4});
+    EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(DecisionUnnumberedTest, AnotherAddressOfOursResetsTheSession) {
+    start();
+    world.establish("tor");
+    world.clear();
+    link(*net::Ipv6Address::parse("fe80::12"));
+    EXPECT_THAT(world.wire(), ElementsAre("tor cease"));
+    EXPECT_EQ(peer().source, *net::IpAddress::parse("fe80::12"));
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+}
+
+TEST_F(DecisionUnnumberedTest, ASecondRouterIsALineOfTheLogAndNoMore) {
+    start();
+    world.establish("tor");
+    world.clear();
+    hear(*net::Ipv6Address::parse("fe80::2"));
+    hear(*net::Ipv6Address::parse("fe80::2"));
+    EXPECT_EQ(all<Notice>(world.log),
+              (std::vector{Notice{NoticeKind::PeerNeighborIgnored, "peer=tor", "fe80::2 is a router on eth0 too"}}));
+    EXPECT_TRUE(all<ConfigureSpeaker>(world.log).empty());
+}
+
+TEST_F(DecisionUnnumberedTest, AReloadThatChangesNothingOfItTouchesNothing) {
+    start();
+    world.establish("tor");
+    world.clear();
+    world.load(on_eth0 + vip_dns + vip_www + nginx);
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).empty());
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+    EXPECT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+}
+
+TEST_F(DecisionUnnumberedTest, AReloadThatRemovesItClosesItsSocket) {
+    start();
+    world.establish("tor");
+    world.clear();
+    world.load(bgp + vip_dns);
+    EXPECT_THAT(world.wire(), ElementsAre("tor - 203.0.113.53/32", "tor cease"));
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    EXPECT_THAT(all<SendLinkPacket>(world.log), IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, AStoppedDaemonIsSilentOnTheLink) {
+    start();
+    world.feed(StopRequested{"SIGTERM"});
+    while (all<StopFinished>(world.log).empty()) world.wait();
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    world.clear();
+    world.wait_until(world.now + 60s);
+    hear(tor_address);
+    EXPECT_THAT(all<SendLinkPacket>(world.log), IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, BfdGoesToTheNeighborThroughTheInterface) {
+    world.load(on_eth0 + "bfd = {}\n" + vip_dns);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+    link(own_address);
+    hear(tor_address);
+    ASSERT_EQ(all<ConfigureBfd>(world.log).size(), 1U);
+    const auto session = all<ConfigureBfd>(world.log).at(0).sessions.at(0);
+    EXPECT_EQ(session.remote, net::IpAddress{tor_address});
+    EXPECT_EQ(session.interface, eth0);
+    EXPECT_EQ(session.hops, bfd::Hops::Single);
+}
+
 }  // namespace
 }  // namespace anyvip::daemon
