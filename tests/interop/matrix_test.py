@@ -41,7 +41,8 @@ FACTS = {
     "route refresh": {"GoBGP": "never asks for one"},
     "IPv4 routes over an IPv6 next hop": {"OpenBGPD": "no RFC 8950"},
     "roles": {"GoBGP": "no RFC 9234", "ExaBGP": "no RFC 9234"},
-    "unnumbered": {"ExaBGP": "no link-local peers"},
+    # One router to a link, which is another scene: its two routers are held to more than a cell is.
+    "unnumbered": {"FRR": "`unnumbered_test.py`", "BIRD": "`unnumbered_test.py`", "ExaBGP": "no link-local peers"},
     "graceful restart": {"ExaBGP": "keeps no routes"},
     **{row: {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"}
        for row in ("BFD", "BFD over IPv6", "BFD over two hops")},
