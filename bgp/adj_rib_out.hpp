@@ -31,7 +31,7 @@
 /// attributes, NLRI packed as UpdateWriter does; End-of-RIB once per family and session (RFC 4724 §2), not
 /// before allow_end_of_rib(). No UPDATE repeats what the peer was told, except after refresh() (RFC 2918).
 ///
-/// Not implemented: link-local next hops (RFC 2545 §3).
+/// Not implemented: a link-local next hop beside a global one (RFC 2545 §3).
 namespace anyvip::bgp {
 
 /// Why a wanted route is not announced in this session.

@@ -456,8 +456,8 @@ private:
         actions_.emplace_back(RoutesSent{});
     }
 
-    /// A next hop of the other family than the session's must be configured; a link-local one would mean
-    /// nothing to the peer beside a global address (RFC 2545 §3).
+    /// A next hop of the other family than the session's must be configured. A link-local one means something to a peer
+    /// that has such an address itself, on the same link, and to no other (RFC 2545 §3).
     [[nodiscard]] Export exported(const Seat& seat) const {
         const auto& config = peer_.config_;
         const auto& negotiated = *seat.fsm.negotiated();
@@ -474,7 +474,9 @@ private:
             .next_hop = config.next_hop,
             .next_hop6 = config.next_hop6};
         if (!exported.next_hop && local.is_v4()) exported.next_hop = local.v4();
-        if (!exported.next_hop6 && local.is_v6() && !local.is_link_local()) exported.next_hop6 = local.v6();
+        const bool shared = !local.is_link_local() || seat.connection->remote.address.is_link_local();
+        if (!exported.next_hop6 && local.is_v6() && shared) exported.next_hop6 = local.v6();
+        if (config.link_local_form) exported.encoding.link_local_form = *config.link_local_form;
         return exported;
     }
 

@@ -267,6 +267,8 @@ public:
     [[nodiscard]] Actions handle(const Event& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] State state() const;
+    /// There is a connection, of whichever state.
+    [[nodiscard]] bool connected() const { return primary_.connection || incoming_; }
     [[nodiscard]] Status status() const;
     [[nodiscard]] const PeerConfig& config() const { return config_; }
     /// What the session that is up was agreed on, and our end of it; null and nullopt without one.

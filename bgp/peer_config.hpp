@@ -12,6 +12,7 @@
 #include "anyvip/time.hpp"
 #include "bgp/asn.hpp"
 #include "bgp/import.hpp"
+#include "bgp/path_attribute.hpp"
 #include "bgp/role.hpp"
 
 namespace anyvip::bgp {
@@ -53,7 +54,10 @@ struct PeerConfig {
     Asn local_as;
     net::Ipv4Address router_id;  ///< BGP Identifier: 32 bits, not zero (RFC 6286)
 
-    net::IpAddress address;
+    net::IpAddress address;            ///< with a range: of its family, and no more
+    bool unnumbered = false;           ///< the address is that of whoever is heard on `device`; ::, until somebody is
+    std::optional<net::Prefix> range;  ///< stands for whoever connects from there: peer_range.hpp
+    std::uint16_t limit = 0;           ///< of a range: how many at a time
     std::uint16_t port = 179;
     PeerAs peer_as = ExternalAs{};
     std::optional<net::IpAddress> source;      ///< of our connections
@@ -74,7 +78,8 @@ struct PeerConfig {
     std::optional<net::Ipv4Address> next_hop;   ///< of IPv4 routes; nullopt: our end of an IPv4 session
     std::optional<net::Ipv6Address> next_hop6;  ///< of IPv6 routes; nullopt: our end of an IPv6 session
 
-    bool extended_next_hop = false;  ///< offer IPv4 routes with IPv6 next hops (RFC 8950)
+    bool extended_next_hop = false;                ///< offer IPv4 routes with IPv6 next hops (RFC 8950)
+    std::optional<LinkLocalForm> link_local_form;  ///< nullopt: Alone where both ends have said so, else Twice
     AddPathWish add_path;
     std::optional<Role> role;          ///< what we are to the peer (RFC 9234); external peers only
     bool strict_role = false;          ///< no session with a peer that does not say its role

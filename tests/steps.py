@@ -139,6 +139,7 @@ def steps():
         # The daemon itself under sanitizers, where nothing depends on a few milliseconds.
         interop("hybrid", "check"),
         interop("matrix", "check"),
+        interop("unnumbered", "check"),
         interop("collision", "check"),
         interop("hostile", "check"),
         interop("reload", "check"),

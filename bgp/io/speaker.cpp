@@ -81,15 +81,18 @@ Speaker::~Speaker() {
 
 // ---- Listening ------------------------------------------------------------------------------------------
 
-std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& listen,
-                                            const std::map<PeerName, PeerConfig>& peers,
+std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& listen, const Peers& peers,
                                             const std::set<net::IpAddress>& vips) {
     std::vector<std::string> problems;
     vips_ = vips;
     end_connections_of_vips();
     std::set<Listen> wanted;
     for (const auto& endpoint : listen) {
-        for (const auto& [name, peer] : peers) wanted.insert({endpoint, peer.device});
+        for (const auto& [name, peer] : peers) {
+            // Nobody is known there, and the interface may be gone: what comes back is another one.
+            if (peer.unnumbered && peer.address.is_unspecified()) continue;
+            wanted.insert({endpoint, peer.device});
+        }
     }
     std::erase_if(listeners_, [&](const auto& listener) {
         if (wanted.contains(listener.first)) return false;
@@ -100,12 +103,12 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
     // Keys that are not wanted any more, before those that are: a peer may have changed its name.
     for (const auto& [name, peer] : peers_) {
         const auto now = peers.find(name);
-        const bool keeps_a_key = now != peers.end() && now->second.address == peer.address &&
+        const bool keeps_a_key = now != peers.end() && addresses_of(now->second) == addresses_of(peer) &&
                                  now->second.device == peer.device && !now->second.password.empty();
         if (keeps_a_key || peer.password.empty()) continue;
         for (const auto& [where, acceptor] : listeners_) {
             if (where.serves(peer)) {
-                (void)set_md5_key(acceptor->native_handle(), net::Prefix::host(peer.address), Password{});
+                (void)set_md5_key(acceptor->native_handle(), addresses_of(peer), Password{});
             }
         }
     }
@@ -129,10 +132,10 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
 void Speaker::protect_listeners(std::vector<std::string>& problems) {
     unprotected_.clear();
     for (const auto& [name, peer] : peers_) {
-        if (peer.password.empty()) continue;
+        if (peer.password.empty() || peer.address.is_unspecified()) continue;
         for (const auto& [where, acceptor] : listeners_) {
             if (!where.serves(peer)) continue;
-            const auto set = set_md5_key(acceptor->native_handle(), net::Prefix::host(peer.address), peer.password);
+            const auto set = set_md5_key(acceptor->native_handle(), addresses_of(peer), peer.password);
             if (set) continue;
             unprotected_.insert(name);
             problems.push_back("peer " + describe(name) + " on " + describe(where.endpoint) + ": " +
@@ -235,11 +238,11 @@ void Speaker::accepted(Tcp::socket socket, const std::string& device) {
     const auto remote = socket.remote_endpoint(error);
     if (error) return;
     const auto address = from_asio(remote).address;
-    const auto peer = std::ranges::find_if(
-        peers_, [&](const auto& entry) { return entry.second.address == address && entry.second.device == device; });
+    const auto peer = peer_of(peers_, address, device);
     if (peer == peers_.end()) return;
-    const auto& [name, config] = *peer;
-    if (unprotected_.contains(name)) return refuse(name, {}, "the kernel did not take the key of the peer");
+    const auto& config = peer->second;
+    const auto name = config.range ? instance_name(peer->first, address) : peer->first;
+    if (unprotected_.contains(peer->first)) return refuse(name, {}, "the kernel did not take the key of the peer");
     const auto prepared = prepare_accepted(socket.native_handle(), config);
     if (!prepared) return refuse(name, {}, describe(prepared.error()));
     adopt(name, std::move(socket), std::nullopt);

@@ -25,6 +25,7 @@
 #include "bgp/io/tcp_options.hpp"
 #include "bgp/peer.hpp"
 #include "bgp/peer_config.hpp"
+#include "bgp/peer_range.hpp"
 
 /// The TCP side of all bgp::Peers of a process: listens, connects, and carries out their actions.
 ///
@@ -34,8 +35,10 @@
 /// wins, when to try again and what to send is bgp::Peer's to say. Non-logging; runs on one executor, without locks.
 ///
 /// A peer with a device (an interface, or a VRF by its name) has listening sockets of its own there, and is looked for
-/// among those of that device alone. While a peer has no connection, the kernel's counters of TCP-MD5 are compared
-/// every `diagnosis_interval`: what they tell goes to the peer as TransportDiagnosis.
+/// among those of that device alone. What connects from a range is reported under the name of an instance of it
+/// (peer_range.hpp), with the range's key and options; whether it becomes a peer is for the sink to say. While a peer
+/// has no connection, the kernel's counters of TCP-MD5 are compared every `diagnosis_interval`: what they tell goes to
+/// the peer as TransportDiagnosis.
 ///
 /// No connection has a VIP at its near end (product rule 11): what a peer opens towards one is closed, and one
 /// that the kernel would open from one is not opened. The peer hears the reason.
@@ -54,8 +57,7 @@ public:
     /// The peers and the sockets to listen on, now; no peers: none. What stays the same is not touched, so a
     /// second call retries what failed. Returns what could not be done, for people: an address that could not
     /// be bound; a peer whose key was not taken, from which no connection is accepted therefore.
-    [[nodiscard]] std::vector<std::string> configure(const std::vector<net::Endpoint>& listen,
-                                                     const std::map<PeerName, PeerConfig>& peers,
+    [[nodiscard]] std::vector<std::string> configure(const std::vector<net::Endpoint>& listen, const Peers& peers,
                                                      const std::set<net::IpAddress>& vips);
 
     void perform(const PeerName& peer, const OpenConnection& action);
@@ -108,7 +110,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     Sink sink_;
-    std::map<PeerName, PeerConfig> peers_;
+    Peers peers_;
     std::set<net::IpAddress> vips_;
     std::set<PeerName> unprotected_;  ///< their key could not be set on a listening socket
     std::map<Listen, std::shared_ptr<Tcp::acceptor>> listeners_;

@@ -250,6 +250,27 @@ std::string near_end(const json::object& peer) {
     return local.empty() ? local : "from " + local;
 }
 
+/// Of an unnumbered peer: what it waits for, and who else is there.
+std::string link_remarks(const json::object& peer) {
+    const auto* const link = member(peer, "link");
+    if (link == nullptr) return {};
+    const auto interface = string(*link, "interface");
+    const auto another = string(*link, "another_neighbor");
+    const auto discard = string(*link, "last_discard");
+    const bool heard = !string(*link, "neighbor").empty();
+    if (string(*link, "local").empty()) return interface + " has no link-local address, or is not there";
+    return joined({heard ? "" : "no router advertisement heard on " + interface,
+                   heard || discard.empty() ? "" : "discarded: " + discard,
+                   another.empty() ? "" : "another router: " + another});
+}
+
+/// That of an unnumbered peer says nothing without its link.
+std::string peer_address(const json::object& peer) {
+    const auto* const link = member(peer, "link");
+    if (link == nullptr) return text(peer, "address");
+    return text(*link, "neighbor") + '%' + string(*link, "interface");
+}
+
 std::string bfd_remarks(const json::object& bfd) {
     const bool up = string(bfd, "state") == "Up";
     const auto diagnostic = string(bfd, "diagnostic");
@@ -358,12 +379,26 @@ std::string peer_table(const json::object& status, const Style& style) {
         const auto state = text(peer, "state");
         const bool established = state == "Established";
         table.add({{text(peer, "name")},
-                   {text(peer, "address")},
+                   {peer_address(peer)},
                    {peer_as(peer)},
                    {state, established ? Tone::Good : Tone::Bad},
                    {age_of(peer, "since")},
                    {text(peer, "routes_announced") + '/' + text(peer, "routes_wanted")},
-                   {joined({near_end(peer), withheld(peer), last_error(peer)})}});
+                   {joined({near_end(peer), link_remarks(peer), withheld(peer), last_error(peer)})}});
+    });
+    return table.render(style);
+}
+
+std::string range_table(const json::object& status, const Style& style) {
+    Table table{{"RANGE", "ADDRESSES", "AS", "SESSIONS", "KNOWN", "REFUSED", "REMARKS"}};
+    for_each(list(status, "peer_ranges"), [&](const json::object& range) {
+        table.add({{text(range, "name")},
+                   {text(range, "range")},
+                   {text(range, "configured_asn")},
+                   {text(range, "established") + '/' + text(range, "limit")},
+                   {text(range, "instances")},
+                   {text(range, "refused"), text(range, "refused") == "0" ? Tone::Plain : Tone::Bad},
+                   {last_error(range)}});
     });
     return table.render(style);
 }
@@ -530,8 +565,9 @@ std::string overview(const json::object& status, const Style& style) {
     if (is_true(status, "drained")) out += coloured(", drained", Tone::Doubtful, style);
     if (is_true(status, "stopping")) out += coloured(", stopping", Tone::Doubtful, style);
     out += '\n';
-    for (const auto& table : {vip_table(status, style), peer_table(status, style), bfd_table(status, style),
-                              router_table(status, style), server_table(status, style), check_table(status, style)}) {
+    for (const auto& table :
+         {vip_table(status, style), peer_table(status, style), range_table(status, style), bfd_table(status, style),
+          router_table(status, style), server_table(status, style), check_table(status, style)}) {
         if (!table.empty()) out += '\n' + table;
     }
     return out;

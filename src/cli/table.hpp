@@ -46,6 +46,7 @@ private:
 [[nodiscard]] std::string peer_table(const boost::json::object& status, const Style& style);
 /// One peer in full, a line each; empty: there is no such peer.
 [[nodiscard]] std::string peer_details(const boost::json::object& status, std::string_view name, const Style& style);
+[[nodiscard]] std::string range_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string router_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string server_table(const boost::json::object& status, const Style& style);
 [[nodiscard]] std::string check_table(const boost::json::object& status, const Style& style);

@@ -62,10 +62,19 @@ private:
     std::string keys_;
 };
 
+/// All of its peers are in it still.
+bool widened(const Peer& from, const Peer& to) {
+    return from.range && to.range && to.range->contains(from.range->address()) &&
+           to.range->length() <= from.range->length();
+}
+
 PeerComparison compare(const Peer& from, const Peer& to) {
     PeerComparison comparison{from, to};
     // Of the TCP connection, or agreed on in the OPEN; the rest counts from the next attempt or route on.
-    comparison.field("address", &Peer::address, Effect::Reset)
+    comparison.field("address", &Peer::address, widened(from, to) ? Effect::NextTime : Effect::Reset)
+        .field("range", &Peer::range, widened(from, to) ? Effect::NextTime : Effect::Reset)
+        .field("interface", &Peer::interface, Effect::Reset)
+        .field("limit", &Peer::limit, Effect::NextTime)
         .field("asn", &Peer::asn, Effect::Reset)
         .field("port", &Peer::port, Effect::Reset)
         .field("source", &Peer::source, Effect::Reset)
@@ -83,6 +92,7 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("device", &Peer::device, Effect::Reset)
         .field("delay_open", &Peer::delay_open, Effect::NextTime)
         .field("extended_next_hop", &Peer::extended_next_hop, Effect::Reset)
+        .field("link_local_next_hop", &Peer::link_local_next_hop, Effect::Reset)
         .field("add_path", &Peer::add_path_receive, Effect::Reset)
         .field("role", &Peer::role, Effect::Reset)
         .field("strict_role", &Peer::strict_role, Effect::Reset)

@@ -162,6 +162,15 @@ std::string word_of(BgpRole role) {
     return "?";
 }
 
+std::string word_of(LinkLocalNextHop form) {
+    switch (form) {
+        case LinkLocalNextHop::Alone: return "alone";
+        case LinkLocalNextHop::Twice: return "twice";
+        case LinkLocalNextHop::AfterUnspecified: return "after-unspecified";
+    }
+    return "?";
+}
+
 std::string bfd_table(const PeerBfd& bfd) {
     InlineTable table;
     table.key("interval", bfd.interval).key("receive_interval", bfd.receive_interval);
@@ -173,7 +182,14 @@ std::string bfd_table(const PeerBfd& bfd) {
 void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     out.header("[[bgp.peer]]");
     out.key("name", peer.name);
-    out.key("address", peer.address);
+    if (peer.range) {
+        out.key("range", peer.range->to_string());
+        out.key("limit", peer.limit);
+    } else if (peer.interface) {
+        out.key("interface", *peer.interface);
+    } else {
+        out.key("address", peer.address);
+    }
     if (!peer.asn) {
         out.key("asn", "external");
     } else if (*peer.asn == bgp.asn) {
@@ -181,21 +197,22 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     } else {
         out.key("asn", *peer.asn);
     }
-    out.key("port", peer.port);
+    if (!peer.range) out.key("port", peer.port);
     out.key("source", peer.source);
     out.key("passive", peer.passive);
     if (peer.ttl_security) {
         out.key("ttl_security", peer.ttl_security);
-    } else {
+    } else if (!peer.interface) {
         out.key("multihop", peer.multihop);
     }
     out.key("hold_time", peer.hold_time);
-    out.key("connect_retry", peer.connect_retry);
+    if (!peer.range) out.key("connect_retry", peer.connect_retry);
     out.key("idle_hold", peer.idle_hold);
     if (!peer.password_file.empty()) out.key("password_file", peer.password_file);
     if (peer.next_hop) out.key("next_hop", net::IpAddress{*peer.next_hop});
     if (peer.next_hop6) out.key("next_hop6", net::IpAddress{*peer.next_hop6});
-    if (peer.extended_next_hop) out.key("extended_next_hop", peer.extended_next_hop);
+    if (peer.extended_next_hop || peer.interface) out.key("extended_next_hop", peer.extended_next_hop);
+    if (peer.link_local_next_hop) out.key("link_local_next_hop", word_of(*peer.link_local_next_hop));
     out.key("families", words_of(peer.families));
     if (peer.delay_open > Duration::zero()) out.key("delay_open", peer.delay_open);
     if (peer.add_path_receive) out.key("add_path", std::string{"receive"});

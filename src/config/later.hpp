@@ -24,7 +24,6 @@ inline constexpr LaterWord later_words[] = {
     {"bgp.peer", "add_path", "send"},
     {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
-    {"bgp.peer", "interface", ""},
     {"bgp.peer", "tcp_ao", ""},
     {"virtual_router", "bfd", ""},
     {"virtual_router", "notify", ""},

@@ -162,6 +162,18 @@ void read_families(Section& section, Peer& peer) {
         section.error(section.place("families"), "a peer needs at least one family");
 }
 
+void read_link_local_next_hop(Section& section, Peer& peer) {
+    using Form = std::optional<LinkLocalNextHop>;
+    constexpr Choice<Form> forms[] = {{"auto", std::nullopt},
+                                      {"alone", LinkLocalNextHop::Alone},
+                                      {"twice", LinkLocalNextHop::Twice},
+                                      {"after-unspecified", LinkLocalNextHop::AfterUnspecified}};
+    section.choice("link_local_next_hop", peer.link_local_next_hop, std::span<const Choice<Form>>{forms});
+    if (section.find("link_local_next_hop") != nullptr && peer.address.is_v4()) {
+        section.error(section.place("link_local_next_hop"), "a session over IPv4 has no link-local next hop");
+    }
+}
+
 void read_hold_time(Section& section, Peer& peer) {
     // Without BFD the hold time is what finds a dead node, so it is short where the peer is connected.
     peer.hold_time = peer.multihop == 1 && !peer.bfd ? seconds{9} : seconds{30};
@@ -282,18 +294,79 @@ void read_import(Section& section, Peer& peer) {
     section.integer("max_prefixes_out", peer.max_prefixes_out, 1, 4294967295);
 }
 
+void read_range(Section& section, Peer& peer) {
+    const Value& value = *section.find("range");
+    const std::string* text = section.text(value);
+    const auto range = text == nullptr ? std::nullopt : net::Prefix::parse(*text);
+    if (text != nullptr && !range) return section.mismatch(value, "a prefix such as \"10.0.0.0/24\"");
+    if (!range) return;
+    if (*range != range->network()) {
+        section.error(value.place, "the range has bits behind its length", range->network().to_string());
+    }
+    if (range->address().is_multicast()) section.error(value.place, range->to_string() + " is multicast");
+    peer.range = range->network();
+    peer.address = peer.range->address();
+    peer.passive = true;
+}
+
+/// The address is learnt, and is one of the link.
+void read_unnumbered(Section& section, Peer& peer) {
+    read_interface(section, peer.interface.emplace());
+    peer.address = net::Ipv6Address{};
+    peer.extended_next_hop = true;
+    for (const char* key : {"source", "device", "multihop"}) {
+        if (section.find(key) == nullptr) continue;
+        section.error(section.place(key), quote(key) + " has no effect with \"interface\"");
+    }
+}
+
+/// The peer has an address, or a range has peers, or whoever is on a link is the peer.
+void read_whom(Section& section, Peer& peer) {
+    const char* whom = nullptr;
+    for (const char* key : {"address", "range", "interface"}) {
+        if (section.find(key) == nullptr) continue;
+        if (whom != nullptr) {
+            section.error(section.place(key), quote(whom) + " and " + quote(key) + " exclude one another");
+        } else {
+            whom = key;
+        }
+    }
+    if (section.find("interface") != nullptr) {
+        read_unnumbered(section, peer);
+    } else if (section.find("range") != nullptr) {
+        read_range(section, peer);
+    } else if (section.require("address") != nullptr) {
+        section.read("address", peer.address);
+    }
+    section.integer("limit", peer.limit, 1, 65535);
+    if (section.find("limit") != nullptr && section.find("range") == nullptr) {
+        section.error(section.place("limit"), "\"limit\" has no effect without \"range\"");
+    }
+}
+
+/// Nothing is opened towards a range.
+void read_passive(Section& section, Peer& peer) {
+    section.read("passive", peer.passive);
+    if (!peer.range) return;
+    if (!peer.passive) section.error(section.place("passive"), "a peer with a \"range\" is always passive");
+    for (const char* key : {"port", "source", "connect_retry"}) {
+        if (section.find(key) == nullptr) continue;
+        section.error(section.place(key), quote(key) + " has no effect with \"range\": its peers connect to us");
+    }
+}
+
 Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     Peer peer;
     Section section{table, "bgp.peer", errors};
     peer.name = read_name<PeerName>(section);
-    if (section.require("address") != nullptr) section.read("address", peer.address);
+    read_whom(section, peer);
     read_peer_asn(section, own, peer);
     section.integer("port", peer.port, 1, 65535);
     section.read("source", peer.source);
-    section.read("passive", peer.passive);
+    read_passive(section, peer);
     section.integer("ttl_security", peer.ttl_security, 1, 254);
     // RFC 4271 leaves it open; everybody lets internal sessions cross the network and external ones one hop.
-    peer.multihop = peer.asn == own && own != Asn{} ? 255 : 1;
+    peer.multihop = peer.asn == own && own != Asn{} && !peer.interface ? 255 : 1;
     if (peer.ttl_security) peer.multihop = *peer.ttl_security;
     section.integer("multihop", peer.multihop, 1, 255);
     if (peer.ttl_security && section.find("multihop") != nullptr) {
@@ -306,6 +379,7 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     section.read("next_hop", peer.next_hop);
     section.read("next_hop6", peer.next_hop6);
     section.read("extended_next_hop", peer.extended_next_hop);
+    read_link_local_next_hop(section, peer);
     read_families(section, peer);
     section.read("delay_open", peer.delay_open, Duration::zero(), std::chrono::minutes{4});
     read_capabilities(section, own, peer);

@@ -69,7 +69,7 @@ net::Ipv4Address derive_router_id(const Config& config, const Host& host) {
     }
     if (host.source_towards) {
         for (const Peer& peer : config.bgp->peers) {
-            if (!peer.address.is_v4()) continue;
+            if (!peer.address.is_v4() || peer.range) continue;
             const auto address = host.source_towards(peer.address);
             if (address && !is_vip(config, *address)) return *address;
         }
@@ -199,6 +199,53 @@ private:
     }
 
     void check_peer(const Peer& peer, const Value& table, PeerPlaces& seen) {
+        if (peer.range) {
+            check_range(peer, table);
+        } else if (peer.interface) {
+            check_interface(peer, table);
+        } else {
+            check_address(peer, table, seen);
+        }
+        if (peer.passive && config_.bgp->listen.empty()) {
+            const auto* const key = peer.range ? "range" : "passive";
+            errors_.add(place_of(table, key), "a passive peer needs a listening address, and \"listen\" is empty");
+        }
+        check_covering_key(peer, table);
+    }
+
+    void check_interface(const Peer& peer, const Value& table) {
+        const Place place = place_of(table, "interface");
+        const auto [first, added] = interfaces_.emplace(*peer.interface, place);
+        if (added) return;
+        errors_.add(place,
+                    "the interface " + peer.interface->value() + " has a peer already, " + first_at(first->second));
+    }
+
+    void check_range(const Peer& peer, const Value& table) {
+        const Place place = place_of(table, "range");
+        const auto [first, added] = ranges_.emplace(std::pair{*peer.range, peer.device}, place);
+        if (peer.address.is_v6() && peer.address.is_link_local() && peer.device.empty()) {
+            errors_.add(place, "link-local addresses are those of an interface: the range needs \"device\"");
+        }
+        if (added) return;
+        errors_.add(place, "the range " + peer.range->to_string() + " is there already, " + first_at(first->second));
+    }
+
+    /// Of the keys that match, the kernel takes the longest prefix, and it knows no "none".
+    void check_covering_key(const Peer& peer, const Value& table) {
+        if (!peer.password_file.empty() || peer.interface) return;
+        const auto own = peer.range.value_or(net::Prefix::host(peer.address));
+        const auto wider = [&](const Peer& other) {
+            return other.range && !other.password_file.empty() && other.device == peer.device &&
+                   other.range->contains(peer.address) && other.range->length() < own.length();
+        };
+        const auto covering = std::ranges::find_if(config_.bgp->peers, wider);
+        if (covering == config_.bgp->peers.end()) return;
+        errors_.add(place_of(table, "name"), "it is in the range of " + quote(covering->name.value()) +
+                                                 ", whose key counts for it too: it needs a \"password_file\"");
+    }
+
+    void check_address(const Peer& peer, const Value& table, PeerPlaces& seen) {
         const Place place = place_of(table, "address");
         not_a_vip(peer.address, place, "address of a peer");
         const auto neighbour = seen.lower_bound({peer.address, 0});
@@ -217,10 +264,6 @@ private:
             same_family(*peer.source, peer.address.family(), place_of(table, "source"), "the peer");
         }
         check_max_prefixes_out(peer, table);
-        if (peer.passive && config_.bgp->listen.empty()) {
-            errors_.add(place_of(table, "passive"),
-                        "a passive peer needs a listening address, and \"listen\" is empty");
-        }
     }
 
     /// What the peer would count: prefixes, each once.
@@ -517,7 +560,9 @@ private:
 
     const Config& config_;
     const Sources& sources_;
-    std::map<net::Prefix, const Vip*> prefixes_;  ///< that VIPs share
+    std::map<net::Prefix, const Vip*> prefixes_;                   ///< that VIPs share
+    std::map<std::pair<net::Prefix, std::string>, Place> ranges_;  ///< of peers, by device
+    std::map<net::InterfaceName, Place> interfaces_;               ///< of unnumbered peers
     Errors& errors_;
     std::set<net::IpAddress> vip_addresses_;
 };

@@ -257,19 +257,53 @@ json::object to_object(const daemon::PeerStatus::Bfd& bfd, TimePoint now) {
     return object;
 }
 
+json::value to_value(const bgp::PeerAs& peer_as) {
+    return std::visit(overloaded{
+                          [](const bgp::Asn& asn) { return json::value(asn.value()); },
+                          [](const bgp::ExternalAs&) { return json::value(text("external")); },
+                          [](const bgp::InternalAs&) { return json::value(text("internal")); },
+                      },
+                      peer_as);
+}
+
+json::object to_object(const daemon::PeerRangeStatus& range, TimePoint now) {
+    json::object object;
+    object["name"] = text(range.name.value());
+    object["range"] = text(range.range.to_string());
+    object["configured_asn"] = to_value(range.peer_as);
+    object["limit"] = range.limit;
+    object["instances"] = range.instances;
+    object["established"] = range.established;
+    object["refused"] = range.refused;
+    object["last_error"] = text_of(range.last_error);
+    object["last_error_age"] = range.last_error ? seconds(now - range.last_error_at) : json::value{};
+    return object;
+}
+
+json::object to_object(const daemon::PeerStatus::Link& link, TimePoint now) {
+    const auto& core = link.core;
+    json::object object;
+    object["interface"] = text(link.interface.value());
+    object["local"] = text_of(core.own);
+    object["neighbor"] = text_of(core.neighbor);
+    object["heard"] = core.neighbor ? seconds(now - core.heard_at) : json::value{};
+    object["another_neighbor"] = text_of(core.another);
+    object["sent"] = core.sent;
+    object["received"] = core.received;
+    object["discarded"] = core.discarded;
+    object["last_discard"] = core.last_discard ? text(bgp::nd::describe(*core.last_discard)) : json::value{};
+    return object;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
     json::object object;
     object["name"] = text(peer.name.value());
+    object["range"] = text_of(peer.range);
     object["address"] = text(peer.address.to_string());
     object["asn"] = negotiated ? json::value(negotiated->peer_as.value()) : json::value{};
-    object["configured_asn"] = std::visit(overloaded{
-                                              [](const bgp::Asn& asn) { return json::value(asn.value()); },
-                                              [](const bgp::ExternalAs&) { return text("external"); },
-                                              [](const bgp::InternalAs&) { return text("internal"); },
-                                          },
-                                          peer.peer_as);
+    object["configured_asn"] = to_value(peer.peer_as);
     object["state"] = text(bgp::describe(status.state));
     object["started"] = status.started;
     object["since"] = seconds(now - status.since);
@@ -296,6 +330,7 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["last_received"] = to_value(status.last_received, now);
     object["counters"] = to_object(status.counters);
     object["bfd"] = peer.bfd ? json::value(to_object(*peer.bfd, now)) : json::value{};
+    object["link"] = peer.link ? json::value(to_object(*peer.link, now)) : json::value{};
     return object;
 }
 
@@ -511,6 +546,7 @@ json::object to_object(const daemon::Status& status) {
     }
     object["vips"] = list(status.vips, [&](const auto& vip) { return to_object(vip, status.now); });
     object["peers"] = list(status.peers, [&](const auto& peer) { return to_object(peer, status.now); });
+    object["peer_ranges"] = list(status.peer_ranges, [&](const auto& range) { return to_object(range, status.now); });
     object["virtual_routers"] = list(status.routers, [](const auto& router) { return to_object(router); });
     object["virtual_servers"] = list(status.servers, [](const auto& server) { return to_object(server); });
     object["checks"] = list(status.checks, [&](const auto& check) { return to_object(check, status.now); });

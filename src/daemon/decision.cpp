@@ -12,6 +12,7 @@
 #include "anyvip/config/diff.hpp"
 #include "anyvip/describe.hpp"
 #include "anyvip/overloaded.hpp"
+#include "bgp/peer_range.hpp"
 
 namespace anyvip::daemon {
 namespace {
@@ -20,6 +21,9 @@ using namespace std::chrono_literals;
 
 /// How long a status waits for the other loops.
 constexpr Duration status_timeout = 500ms;
+/// How long an instance of a range is kept without a connection: a session that comes back finds its counters, and
+/// the longest pause after an error cannot be cut short by coming as somebody new.
+constexpr Duration instance_linger = bgp::max_idle_hold;
 /// End-of-RIB is not held back for ever by a check that never comes to a verdict.
 constexpr Duration initial_verdicts_timeout = 10s;
 
@@ -79,8 +83,14 @@ Decision::Actions Decision::handle(const Event& event, TimePoint now) {
 std::optional<TimePoint> Decision::deadline() const {
     std::optional<TimePoint> next = lease_renewal_;
     for (const auto& [name, vip] : vips_) next = earliest(next, vip.lifecycle.deadline());
-    for (const auto& [name, peer] : peers_) next = earliest(next, peer.core.deadline());
     next = earliest(next, observers_.deadline());
+    for (const auto& [name, peer] : peers_) {
+        next = earliest(next, peer.core.deadline());
+        if (name != peer.core.config().name && peer.connected_until) {
+            next = earliest(next, *peer.connected_until + instance_linger);
+        }
+    }
+    for (const auto& [name, link] : links_) next = earliest(next, link.core.deadline());
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
     if (config_ && !initial_routes_complete_) {
@@ -102,6 +112,12 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
     tell_others(observers_.expire(turn.now), turn);
+    forget_instances(turn);
+    for (auto it = links_.begin(); it != links_.end();) {
+        const auto& [interface, link] = *it++;
+        const auto deadline = link.core.deadline();
+        if (deadline && *deadline <= turn.now) feed_link(interface, bgp::link::TimerExpired{}, turn);
+    }
     if (pending_status_ && pending_status_->deadline <= turn.now) answer_status(turn);
 }
 
@@ -164,6 +180,15 @@ void Decision::read(const BfdStateChanged& mail, Turn& turn) {
                                       std::string{bfd::describe(mail.change.to)} + ": " + diagnostic});
     if (bfd::is_failure(mail.change)) feed_peer(mail.peer, bgp::BfdDown{diagnostic}, turn);
     if (mail.change.to == bfd::SessionState::Up) feed_peer(mail.peer, bgp::BfdUp{}, turn);
+}
+
+void Decision::read(const LinkLocalChanged& mail, Turn& turn) {
+    if (mail.address) {
+        link_locals_[mail.interface] = mail;
+    } else {
+        link_locals_.erase(mail.interface);
+    }
+    if (links_.contains(mail.interface)) follow_interface(mail.interface, turn);
 }
 
 void Decision::read(const VipAddressesApplied& mail, Turn& turn) {
@@ -232,8 +257,9 @@ void Decision::start(const config::Config& config, Turn& turn) {
     adopt(adoptable(config), turn);
     coordinate(vip::PoliciesChanged{policies(config)}, turn);
     observers_.configure(config, turn.now);
+    configure_links(turn);
     configure_peers(turn);
-    configure_bfd(bfd_sessions(config), turn);
+    configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
     watch_routes(turn);
     configure_routers(turn);
@@ -254,8 +280,9 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     release_vips(turn);
     coordinate(vip::PoliciesChanged{policies(*config_)}, turn);
     observers_.configure(*config_, turn.now);
+    configure_links(turn);
     configure_peers(turn);
-    configure_bfd(bfd_sessions(*config_), turn);
+    configure_bfd(wanted_bfd(), turn);
     configure_vips(turn);
     watch_routes(turn);
     configure_routers(turn);
@@ -275,37 +302,82 @@ void Decision::adopt(Adopt wish, Turn& turn) {
     turn.rest.emplace_back(KernelMail{std::move(wish)});
 }
 
+/// The peers follow: configure_peers() asks for the neighbours.
+void Decision::configure_links(Turn& turn) {
+    std::map<net::InterfaceName, PeerName> wanted;
+    if (config_->bgp) {
+        for (const auto& peer : config_->bgp->peers) {
+            if (peer.interface) wanted.emplace(*peer.interface, peer.name);
+        }
+    }
+    std::erase_if(links_, [&](const auto& link) { return !wanted.contains(link.first); });
+    for (const auto& [interface, peer] : wanted) {
+        const auto [link, added] = links_.try_emplace(interface, Link{peer, bgp::link::Neighbor{random_}});
+        link->second.peer = peer;
+        if (added) follow_interface(interface, turn);
+    }
+    open_links(turn);
+}
+
 void Decision::configure_peers(Turn& turn) {
     ConfigureSpeaker speaker;
     if (config_->bgp) {
         speaker.listen = config_->bgp->listen;
         speaker.port = config_->bgp->port;
-        for (const auto& peer : config_->bgp->peers) speaker.peers.emplace(peer.name, peer_config(*config_->bgp, peer));
+        for (const auto& peer : config_->bgp->peers) {
+            speaker.peers.emplace(peer.name, with_neighbor(peer_config(*config_->bgp, peer)));
+        }
         for (const auto& vip : config_->vips) speaker.vips.insert(vip.address.address());
     }
     if (speaker_ == speaker || (!speaker_ && speaker.peers.empty())) return;
-    const auto before = std::exchange(speaker_, speaker);
+    speaker_ = speaker;
 
     for (auto it = peers_.begin(); it != peers_.end();) {
         const auto name = it->first;
+        const bool stays = wanted(name, it->second.core).has_value();
         ++it;
-        if (speaker.peers.contains(name)) continue;
-        peers_.at(name).leaving = true;
-        feed_peer(name, bgp::Stop{bgp::CeaseSubcode::PeerDeconfigured, "no longer configured"}, turn);
+        if (!stays) end_peer(name, turn);
     }
     turn.wire.emplace_back(speaker);  // After the Cease: a peer that the shell does not know has no socket.
-    for (const auto& [name, peer] : speaker.peers) {
-        const auto known = peers_.find(name);
-        if (known != peers_.end()) {
-            if (!before || !before->peers.contains(name) || before->peers.at(name) != peer) {
-                feed_peer(name, bgp::ConfigChanged{peer}, turn);
-            }
-            continue;
-        }
-        peers_.emplace(name, Peer{.core = bgp::Peer{peer, random_, routes_}});
-        feed_peer(name, bgp::Start{}, turn);
-        if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
+    for (auto it = peers_.begin(); it != peers_.end();) {
+        const auto& [name, peer] = *it++;
+        const auto config = wanted(name, peer.core);
+        if (config && *config != peer.core.config()) feed_peer(PeerName{name}, bgp::ConfigChanged{*config}, turn);
     }
+    std::erase_if(ranges_, [&](const auto& range) {
+        const auto peer = speaker.peers.find(range.first);
+        return peer == speaker.peers.end() || !peer->second.range;
+    });
+    for (const auto& [name, peer] : speaker.peers) {
+        if (peer.range) {
+            ranges_.try_emplace(name);
+        } else if (!peers_.contains(name)) {
+            add_peer(name, peer, turn);
+        }
+    }
+}
+
+/// What a peer is configured as now; an instance, as the range is that its address belongs to. nullopt: no longer.
+std::optional<bgp::PeerConfig> Decision::wanted(const PeerName& name, const bgp::Peer& peer) const {
+    const auto& config = peer.config();
+    const auto& peers = speaker_->peers;
+    if (name != config.name) {
+        const auto owner = bgp::peer_of(peers, config.address, config.device);
+        if (owner == peers.end() || !owner->second.range || owner->first != config.name) return std::nullopt;
+        return bgp::instance_of(owner->second, config.address);
+    }
+    const auto found = peers.find(name);
+    return found == peers.end() || found->second.range ? std::nullopt : std::optional{found->second};
+}
+
+ConfigureBfd Decision::wanted_bfd() const {
+    std::map<PeerName, bgp::PeerConfig> learnt;
+    for (const auto& [name, peer] : peers_) {
+        const auto& config = peer.core.config();
+        if (name != config.name || (config.unnumbered && !config.address.is_unspecified()))
+            learnt.emplace(name, config);
+    }
+    return bfd_sessions(*config_, learnt);
 }
 
 void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
@@ -489,6 +561,7 @@ DesiredServices Decision::services_of(const Vip& vip) const {
 // ---- peers ---------------------------------------------------------------------------------------------
 
 void Decision::on(const PeerEvent& event, Turn& turn) {
+    if (!peers_.contains(event.peer)) return read_of_stranger(event, turn);
     if (const auto* refused = std::get_if<bgp::ConnectionRefused>(&event.event)) {
         turn.rest.emplace_back(Notice{NoticeKind::PeerConnectionRefused, subject(event.peer), refused->reason});
     }
@@ -498,46 +571,63 @@ void Decision::on(const PeerEvent& event, Turn& turn) {
 void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn) {
     const auto found = peers_.find(name);
     if (found == peers_.end()) return;
-    bool sessions_changed = false;
-    bool sent = false;
-    bool of_session = false;
-    std::set<net::Prefix> watched;
+    PeerNews news;
     for (auto& action : found->second.core.handle(event, turn.now)) {
-        sent = sent || std::holds_alternative<bgp::RoutesSent>(action);
-        sessions_changed = sessions_changed || std::holds_alternative<bgp::SessionUp>(action) ||
-                           std::holds_alternative<bgp::SessionDown>(action);
-        if (const auto* changed = std::get_if<bgp::StateChanged>(&action)) {
-            turn.rest.emplace_back(Notice{NoticeKind::PeerStateChanged, subject(name), bgp::describe(*changed)});
-        }
-        if (const auto* changed = std::get_if<bgp::WatchedRoutesChanged>(&action))
-            watched.merge(std::set{changed->prefixes});
-        if (const auto* reached = std::get_if<bgp::MaxPrefixesReached>(&action)) {
-            turn.rest.emplace_back(Notice{NoticeKind::PeerMaxPrefixes, subject(name), bgp::describe(*reached)});
-        }
-        of_session = of_session || std::holds_alternative<bgp::InitialRoutesReceived>(action);
+        take_note(name, action, news, turn);
         // What the peer announced ends here: it is looked at, and goes nowhere.
-        if (!is_import(action)) {
-            turn.wire.emplace_back(PeerAction{name, std::move(action)});
-        }
+        if (!is_import(action)) turn.wire.emplace_back(PeerAction{name, std::move(action)});
     }
+    auto& connected_until = found->second.connected_until;
+    if (found->second.core.connected()) {
+        connected_until.reset();
+    } else if (!connected_until) {
+        connected_until = turn.now;
+    }
+    const auto peer_name = found->second.core.config().name;
+    const bool established = found->second.core.state() == bgp::State::Established;
     const bool gone = found->second.leaving && found->second.core.state() == bgp::State::Idle;
     std::set<VipName> taken;
-    if (sent || gone) taken.swap(found->second.unsent);
+    if (news.sent || gone) taken.swap(found->second.unsent);
     if (gone) peers_.erase(found);
-    take_note(name, watched, of_session || sessions_changed, turn);
+    look_for_others(name, news, turn);
     for (const auto& vip : taken) tell_if_sent(vip, turn);
-    if (sessions_changed) report_sessions(turn);
+    if (!news.session_changed) return;
+    report_sessions(turn);
+    for (auto it = links_.begin(); it != links_.end();) {
+        const auto& [interface, link] = *it++;
+        if (link.peer == peer_name) feed_link(interface, bgp::link::SessionIs{established}, turn);
+    }
 }
 
-/// Of what the peer tells of other nodes' routes.
-void Decision::take_note(const PeerName& name, const std::set<net::Prefix>& watched, bool of_session, Turn& turn) {
-    if (!of_session && watched.empty()) return;
+/// What an action of a peer means beside its being carried out.
+void Decision::take_note(const PeerName& name, const bgp::Action& action, PeerNews& news, Turn& turn) {
+    std::visit(
+        overloaded{
+            [&](const bgp::RoutesSent&) { news.sent = true; },
+            [&](const bgp::SessionUp&) { news.session_changed = true; },
+            [&](const bgp::SessionDown&) { news.session_changed = true; },
+            [&](const bgp::InitialRoutesReceived&) { news.had_its_say = true; },
+            [&](const bgp::WatchedRoutesChanged& changed) {
+                news.watched.insert(changed.prefixes.begin(), changed.prefixes.end());
+            },
+            [&](const bgp::StateChanged& changed) {
+                turn.rest.emplace_back(Notice{NoticeKind::PeerStateChanged, subject(name), bgp::describe(changed)});
+            },
+            [&](const bgp::MaxPrefixesReached& reached) {
+                turn.rest.emplace_back(Notice{NoticeKind::PeerMaxPrefixes, subject(name), bgp::describe(reached)});
+            },
+            [](const auto& /*for_the_shell*/) {},
+        },
+        action);
+}
+
+void Decision::look_for_others(const PeerName& name, const PeerNews& news, Turn& turn) {
     const auto peer = peers_.find(name);
-    const auto* core = peer == peers_.end() ? nullptr : &peer->second.core;
-    if (of_session || core == nullptr) {
+    const auto* const core = peer == peers_.end() ? nullptr : &peer->second.core;
+    if (news.session_changed || news.had_its_say || core == nullptr) {
         tell_others(observers_.look(name, core, turn.now), turn);
-    } else {
-        tell_others(observers_.look(name, *core, watched, turn.now), turn);
+    } else if (!news.watched.empty()) {
+        tell_others(observers_.look(name, *core, news.watched, turn.now), turn);
     }
 }
 
@@ -553,20 +643,222 @@ void Decision::tell_others(const Observers::News& news, Turn& turn) {
 void Decision::watch_routes(Turn& turn) {
     std::vector<PeerName> names;
     for (const auto& [name, peer] : peers_) names.push_back(name);
-    for (const auto& name : names) {
-        auto& peer = peers_.at(name);
-        auto watched = observers_.watched(name);
-        if (watched == peer.watched) continue;
-        peer.watched = watched;
-        feed_peer(name, bgp::Watch{std::move(watched)}, turn);
-        tell_others(observers_.look(name, &peers_.at(name).core, turn.now), turn);
-    }
+    for (const auto& name : names) watch_routes(name, turn);
 }
 
+void Decision::watch_routes(const PeerName& name, Turn& turn) {
+    auto& peer = peers_.at(name);
+    auto watched = observers_.watched(peer.core.config().name);
+    if (watched == peer.watched) return;
+    peer.watched = watched;
+    feed_peer(name, bgp::Watch{std::move(watched)}, turn);
+    tell_others(observers_.look(name, &peers_.at(name).core, turn.now), turn);
+}
+
+void Decision::add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn) {
+    peers_.emplace(name, Peer{.core = bgp::Peer{config, random_, routes_}});
+    watch_routes(name, turn);
+    feed_peer(name, bgp::Start{}, turn);
+    if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
+}
+
+void Decision::end_peer(const PeerName& name, Turn& turn) {
+    peers_.at(name).leaving = true;
+    feed_peer(name, bgp::Stop{bgp::CeaseSubcode::PeerDeconfigured, "no longer configured"}, turn);
+}
+
+// ---- ranges --------------------------------------------------------------------------------------------
+
+std::vector<PeerName> Decision::instances_of(const PeerName& range) const {
+    std::vector<PeerName> names;
+    for (const auto& [name, peer] : peers_) {
+        if (name != range && peer.core.config().name == range) names.push_back(name);
+    }
+    return names;
+}
+
+/// The shell speaks of a peer that there is not: of a range, of what connects from there, or of what has gone.
+void Decision::read_of_stranger(const PeerEvent& event, Turn& turn) {
+    std::visit(overloaded{
+                   [&](const bgp::ConnectionOpened& opened) { admit(event.peer, opened, turn); },
+                   [&](const bgp::ConnectionRefused& refused) { turn_away(event.peer, refused.reason, turn); },
+                   [&](const bgp::TransportDiagnosis& diagnosis) {
+                       const auto range = ranges_.find(event.peer);
+                       if (range == ranges_.end()) return;
+                       range->second.last_error = diagnosis.text;
+                       range->second.last_error_at = turn.now;
+                   },
+                   [](const auto& /*of_a_former_peer*/) {},
+               },
+               event.event);
+}
+
+/// Asks again whose the address is: a reload may have come between.
+const bgp::PeerConfig* Decision::range_of(const PeerName& name, const net::IpAddress& address) const {
+    if (!speaker_) return nullptr;
+    const auto& peers = speaker_->peers;
+    const auto range = peers.find(bgp::range_name(name));
+    if (range == peers.end() || !range->second.range) return nullptr;
+    return bgp::peer_of(peers, address, range->second.device) == range ? &range->second : nullptr;
+}
+
+void Decision::admit(const PeerName& name, const bgp::ConnectionOpened& opened, Turn& turn) {
+    const auto* const range = range_of(name, opened.remote.address);
+    if (range == nullptr || stage_ == Stage::Stopped) {
+        turn.wire.emplace_back(PeerAction{name, bgp::CloseConnection{opened.connection}});
+        return;
+    }
+    if (!make_room(*range, turn)) {
+        turn_away(name, "all " + std::to_string(range->limit) + " sessions of the range are taken", turn);
+        turn.wire.emplace_back(PeerAction{name, bgp::CloseConnection{opened.connection}});
+        return;
+    }
+    ranges_.at(range->name).said.reset();
+    add_peer(name, bgp::instance_of(*range, opened.remote.address), turn);
+    feed_peer(name, opened, turn);
+    configure_bfd(wanted_bfd(), turn);
+}
+
+/// Whoever is connected stays; of the others the one goes that has been away for longest.
+bool Decision::make_room(const bgp::PeerConfig& range, Turn& turn) {
+    const auto names = instances_of(range.name);
+    if (names.size() < range.limit) return true;
+    const auto since = [this](const PeerName& name) {
+        return peers_.at(name).connected_until.value_or(TimePoint::max());
+    };
+    const auto first = std::ranges::min_element(names, {}, since);
+    if (!peers_.at(*first).connected_until) return false;
+    end_peer(*first, turn);
+    return true;
+}
+
+/// In the log once: a rack of hosts beyond the limit tries again every few seconds.
+void Decision::turn_away(const PeerName& name, const std::string& reason, Turn& turn) {
+    const auto range = ranges_.find(bgp::range_name(name));
+    if (range == ranges_.end()) return;
+    ++range->second.refused;
+    range->second.last_error = reason;
+    range->second.last_error_at = turn.now;
+    if (std::exchange(range->second.said, reason) == reason) return;
+    turn.rest.emplace_back(Notice{NoticeKind::PeerConnectionRefused, subject(name), reason});
+}
+
+void Decision::forget_instances(Turn& turn) {
+    std::vector<PeerName> forgotten;
+    for (const auto& [name, peer] : peers_) {
+        if (name == peer.core.config().name || !peer.connected_until) continue;
+        if (*peer.connected_until + instance_linger <= turn.now) forgotten.push_back(name);
+    }
+    for (const auto& name : forgotten) end_peer(name, turn);
+    if (!forgotten.empty() && stage_ != Stage::Stopped) configure_bfd(wanted_bfd(), turn);
+}
+
+std::vector<PeerRangeStatus> Decision::range_status() const {
+    std::vector<PeerRangeStatus> to;
+    for (const auto& [name, range] : ranges_) {
+        const auto& config = speaker_->peers.at(name);
+        const auto instances = instances_of(name);
+        const auto established = std::ranges::count_if(instances, [this](const PeerName& instance) {
+            return peers_.at(instance).core.state() == bgp::State::Established;
+        });
+        to.push_back({.name = name,
+                      .range = *config.range,
+                      .peer_as = config.peer_as,
+                      .limit = config.limit,
+                      .instances = instances.size(),
+                      .established = static_cast<std::size_t>(established),
+                      .refused = range.refused,
+                      .last_error = range.last_error,
+                      .last_error_at = range.last_error_at});
+    }
+    return to;
+}
+
+// ---- unnumbered peers ----------------------------------------------------------------------------------
+
+void Decision::on(const LinkPacket& event, Turn& turn) {
+    if (links_.contains(event.interface)) feed_link(event.interface, event.packet, turn);
+}
+
+void Decision::follow_interface(const net::InterfaceName& interface, Turn& turn) {
+    const auto own = link_locals_.find(interface);
+    bgp::link::InterfaceIs is;
+    if (own != link_locals_.end()) is.interface = {own->second.index, *own->second.address};
+    feed_link(interface, is, turn);
+}
+
+/// Precondition: there is such a link.
+void Decision::feed_link(const net::InterfaceName& interface, const bgp::link::Event& event, Turn& turn) {
+    auto& link = links_.at(interface);
+    const auto own = link.core.interface();
+    const auto actions = link.core.handle(event, turn.now);
+    if (link.core.interface() != own) open_links(turn);  // Before the first packet.
+    bool neighbor_changed = link.core.interface() != own;
+    for (const auto& action : actions) {
+        std::visit(
+            overloaded{
+                [&](const bgp::link::SendPacket& packet) { turn.rest.emplace_back(SendLinkPacket{interface, packet}); },
+                [&](const bgp::link::NeighborChanged& changed) {
+                    neighbor_changed = true;
+                    const auto who = changed.neighbor ? changed.neighbor->to_string() : "nobody";
+                    turn.rest.emplace_back(
+                        Notice{NoticeKind::PeerNeighborChanged, subject(link.peer), who + " on " + interface.value()});
+                },
+                [&](const bgp::link::AnotherNeighbor& another) {
+                    turn.rest.emplace_back(
+                        Notice{NoticeKind::PeerNeighborIgnored, subject(link.peer),
+                               another.address.to_string() + " is a router on " + interface.value() + " too"});
+                },
+            },
+            action);
+    }
+    if (neighbor_changed && speaker_) follow_neighbor(turn);
+}
+
+/// The session goes where the neighbour is.
+void Decision::follow_neighbor(Turn& turn) {
+    configure_peers(turn);
+    configure_bfd(wanted_bfd(), turn);
+}
+
+void Decision::open_links(Turn& turn) {
+    ConfigureLinks wanted;
+    for (const auto& [name, link] : links_) {
+        if (link.core.interface()) wanted.links.emplace(name, link.core.interface()->index);
+    }
+    if (wanted == open_links_) return;
+    open_links_ = std::move(wanted);
+    turn.rest.emplace_back(open_links_);
+}
+
+/// Where nobody is known there is nothing to connect to; and from what the kernel might choose, a VIP may be.
+bgp::PeerConfig Decision::with_neighbor(bgp::PeerConfig config) const {
+    if (!config.unnumbered) return config;
+    const auto link = links_.find(net::InterfaceName{config.device});
+    const auto neighbor = link == links_.end() ? std::nullopt : link->second.core.neighbor();
+    if (neighbor) {
+        config.address = *neighbor;
+        config.source = link->second.core.interface()->address;
+    } else {
+        config.passive = true;
+    }
+    return config;
+}
+
+std::optional<PeerStatus::Link> Decision::link_status(const PeerName& peer) const {
+    for (const auto& [interface, link] : links_) {
+        if (link.peer == peer) return PeerStatus::Link{interface, link.core.status()};
+    }
+    return std::nullopt;
+}
+
+// ---- routes --------------------------------------------------------------------------------------------
+
+/// By all instances of a range as well.
 void Decision::expect_to_be_sent(const Vip& vip) {
-    for (const auto& name : vip.config.bgp.peers) {
-        const auto peer = peers_.find(name);
-        if (peer != peers_.end() && !peer->second.leaving) peer->second.unsent.insert(vip.config.name);
+    for (auto& [name, peer] : peers_) {
+        if (peer.leaving || !std::ranges::binary_search(vip.config.bgp.peers, peer.core.config().name)) continue;
+        peer.unsent.insert(vip.config.name);
     }
 }
 
@@ -618,7 +910,7 @@ void Decision::tell_if_sent(const VipName& name, Turn& turn) {
 void Decision::report_sessions(Turn& turn) {
     vip::SessionsReported report;
     for (const auto& [name, peer] : peers_) {
-        if (peer.core.state() == bgp::State::Established) report.established.insert(name);
+        if (peer.core.state() == bgp::State::Established) report.established.insert(peer.core.config().name);
     }
     coordinate(report, turn);
     flush_routes(turn);
@@ -727,6 +1019,8 @@ void Decision::proceed_with_stop(Turn& turn) {
         ++it;
         feed_peer(name, bgp::Stop{bgp::CeaseSubcode::AdministrativeShutdown, "anyvip stops"}, turn);
     }
+    links_.clear();
+    open_links(turn);
     configure_bfd({}, turn);  // After the Cease: to a router this is no failure, and would not end the session.
     turn.rest.emplace_back(Notice{NoticeKind::Stopped, "node", how});
     turn.rest.emplace_back(StopFinished{left});
@@ -792,10 +1086,10 @@ Routes Decision::routes(TimePoint now) const {
     Routes routes{.now = now, .announcements = {}, .received = {}};
     for (const auto& [name, vip] : vips_) {
         const auto prefix = route_prefix(vip.config);
-        for (const auto& peer : vip.config.bgp.peers) {
-            const auto known = peers_.find(peer);
-            if (known == peers_.end()) continue;
-            routes.announcements.push_back({name, prefix, peer, known->second.core.route_status(prefix)});
+        for (const auto& [peer_name, peer] : peers_) {
+            if (std::ranges::find(vip.config.bgp.peers, peer.core.config().name) == vip.config.bgp.peers.end())
+                continue;
+            routes.announcements.push_back({name, prefix, peer_name, peer.core.route_status(prefix)});
         }
     }
     for (const auto& [name, peer] : peers_) {
@@ -845,8 +1139,11 @@ Status Decision::status(TimePoint now) const {
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();
-        status.peers.push_back({name, config.address, config.peer_as, peer.core.status(), bfd_status(name)});
+        const auto range = name == config.name ? std::nullopt : std::optional{config.name};
+        status.peers.push_back(
+            {name, range, config.address, config.peer_as, peer.core.status(), bfd_status(name), link_status(name)});
     }
+    status.peer_ranges = range_status();
     for (const auto& router : config_->virtual_routers) {
         RouterStatus to;
         to.config = router;

@@ -18,6 +18,7 @@
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
+#include "bgp/link_neighbor.hpp"
 #include "bgp/peer.hpp"
 #include "daemon/mail.hpp"
 #include "daemon/observers.hpp"
@@ -33,6 +34,11 @@
 ///
 /// A reload is a difference (product rule 4): what is equal before and after hears nothing of it. What a VIP
 /// is (address, interface, how it is announced) cannot change under way: such a VIP leaves and comes anew.
+///
+/// A peer with a range has an instance for each address that connects (bgp/peer_range.hpp). It goes when it has had no
+/// connection for `instance_linger`, or when a reload leaves its range without it; what needs its place may have it
+/// as soon as it has no connection. An unnumbered peer has the address of the router that its link::Neighbor hears, and
+/// is passive while there is none.
 ///
 /// Stopping: virtual routers leave (priority 0), VIPs are withdrawn, wait, give up services and addresses;
 /// and nothing of a former run is left over; then the peers get their Cease. `stop_timeout` ends it, whatever is
@@ -56,6 +62,11 @@ struct PeerEvent {
     PeerName peer;
     bgp::Event event;
     friend bool operator==(const PeerEvent&, const PeerEvent&) = default;
+};
+struct LinkPacket {  ///< what a router on the link of an unnumbered peer says
+    net::InterfaceName interface;
+    bgp::link::PacketReceived packet;
+    friend bool operator==(const LinkPacket&, const LinkPacket&) = default;
 };
 struct StatusRequested {
     ClientId client;
@@ -89,6 +100,16 @@ struct ConfigureSpeaker {
     std::set<net::IpAddress> vips;  ///< no session speaks from one (product rule 11)
     friend bool operator==(const ConfigureSpeaker&, const ConfigureSpeaker&) = default;
 };
+/// The interfaces on which routers are listened for, as they are now: a level.
+struct ConfigureLinks {
+    std::map<net::InterfaceName, net::InterfaceIndex> links;
+    friend bool operator==(const ConfigureLinks&, const ConfigureLinks&) = default;
+};
+struct SendLinkPacket {
+    net::InterfaceName interface;
+    bgp::link::SendPacket packet;
+    friend bool operator==(const SendLinkPacket&, const SendLinkPacket&) = default;
+};
 struct ReplyStatus {
     ClientId client;
     Status status;
@@ -115,6 +136,8 @@ enum class NoticeKind : std::uint8_t {
     PeerConnectionRefused,
     PeerMaxPrefixes,
     PeerBfdChanged,
+    PeerNeighborChanged,  ///< of an unnumbered peer
+    PeerNeighborIgnored,  ///< another router on its link
     RouterStateChanged,
     CheckChanged,
     ConfigWarning,
@@ -147,10 +170,10 @@ struct StopFinished {
 
 class Decision {
 public:
-    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, StatusRequested, RoutesRequested,
-                               DrainCommand, DecisionTimerExpired>;
-    using Action = std::variant<PeerAction, ConfigureSpeaker, ReplyStatus, ReplyRoutes, ReplyDone, Notice, Ready,
-                                StopFinished, HeartbeatMail, ChecksMail, KernelMail>;
+    using Event = std::variant<DecisionMail, ConfigLoaded, StopRequested, PeerEvent, LinkPacket, StatusRequested,
+                               RoutesRequested, DrainCommand, DecisionTimerExpired>;
+    using Action = std::variant<PeerAction, ConfigureSpeaker, ConfigureLinks, SendLinkPacket, ReplyStatus, ReplyRoutes,
+                                ReplyDone, Notice, Ready, StopFinished, HeartbeatMail, ChecksMail, KernelMail>;
     using Actions = std::vector<Action>;
     using TimerExpired = DecisionTimerExpired;
 
@@ -176,7 +199,20 @@ private:
         bgp::Peer core;
         bool leaving = false;
         std::set<net::Prefix> watched = {};
-        std::set<VipName> unsent = {};  ///< whose newest route change it has not taken
+        std::set<VipName> unsent = {};                  ///< whose newest route change it has not taken
+        std::optional<TimePoint> connected_until = {};  ///< an instance without a connection
+    };
+    /// A peer that is a range: what there is to say of it beside its instances.
+    struct Range {
+        std::uint64_t refused = 0;
+        std::optional<std::string> last_error = {};
+        TimePoint last_error_at = {};
+        std::optional<std::string> said = {};  ///< in the log, since somebody was admitted
+    };
+    /// Of an unnumbered peer.
+    struct Link {
+        PeerName peer;
+        bgp::link::Neighbor core;
     };
     struct Router {
         vrrp::StateName state = vrrp::StateName::Initialize;
@@ -185,6 +221,13 @@ private:
         std::optional<vrrp::Lease> sent;   ///< newest lease
     };
 
+    /// What the actions of one event of a peer amount to.
+    struct PeerNews {
+        bool sent = false;
+        bool session_changed = false;
+        bool had_its_say = false;
+        std::set<net::Prefix> watched = {};
+    };
     /// What one handle() collects. Packets to peers go first.
     struct Turn {
         TimePoint now;
@@ -199,6 +242,7 @@ private:
     void on(const ConfigLoaded& event, Turn& turn);
     void on(const StopRequested& event, Turn& turn);
     void on(const PeerEvent& event, Turn& turn);
+    void on(const LinkPacket& event, Turn& turn);
     void on(const StatusRequested& event, Turn& turn);
     void on(const RoutesRequested& event, Turn& turn);
     void on(const DrainCommand& event, Turn& turn);
@@ -208,6 +252,7 @@ private:
     void read(const RouterServing& mail, Turn& turn);
     void read(const RoutersStopped&, Turn& turn);
     void read(const BfdStateChanged& mail, Turn& turn);
+    void read(const LinkLocalChanged& mail, Turn& turn);
     void read(const VipAddressesApplied& mail, Turn& turn);
     void read(const ServicesApplied& mail, Turn& turn);
     void read(const Adopted& mail, Turn& turn);
@@ -221,6 +266,7 @@ private:
     void take(config::Config config);
     void start(const config::Config& config, Turn& turn);
     void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
+    void configure_links(Turn& turn);
     void configure_peers(Turn& turn);
     void configure_bfd(ConfigureBfd wanted, Turn& turn);
     void release_vips(Turn& turn);
@@ -247,9 +293,29 @@ private:
 
     // Peers.
     void feed_peer(const PeerName& name, const bgp::Event& event, Turn& turn);
-    void take_note(const PeerName& name, const std::set<net::Prefix>& watched, bool of_session, Turn& turn);
+    void take_note(const PeerName& name, const bgp::Action& action, PeerNews& news, Turn& turn);
+    void look_for_others(const PeerName& name, const PeerNews& news, Turn& turn);
     void watch_routes(Turn& turn);
+    void watch_routes(const PeerName& name, Turn& turn);
     void tell_others(const Observers::News& news, Turn& turn);
+    void end_peer(const PeerName& name, Turn& turn);
+    void add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn);
+    [[nodiscard]] std::optional<bgp::PeerConfig> wanted(const PeerName& name, const bgp::Peer& peer) const;
+    [[nodiscard]] std::vector<PeerName> instances_of(const PeerName& range) const;
+    [[nodiscard]] const bgp::PeerConfig* range_of(const PeerName& name, const net::IpAddress& address) const;
+    void read_of_stranger(const PeerEvent& event, Turn& turn);
+    void admit(const PeerName& name, const bgp::ConnectionOpened& opened, Turn& turn);
+    [[nodiscard]] bool make_room(const bgp::PeerConfig& range, Turn& turn);
+    void turn_away(const PeerName& name, const std::string& reason, Turn& turn);
+    void forget_instances(Turn& turn);
+    void feed_link(const net::InterfaceName& interface, const bgp::link::Event& event, Turn& turn);
+    void open_links(Turn& turn);
+    void follow_interface(const net::InterfaceName& interface, Turn& turn);
+    void follow_neighbor(Turn& turn);
+    [[nodiscard]] bgp::PeerConfig with_neighbor(bgp::PeerConfig config) const;
+    [[nodiscard]] std::optional<PeerStatus::Link> link_status(const PeerName& peer) const;
+    [[nodiscard]] ConfigureBfd wanted_bfd() const;
+    [[nodiscard]] std::vector<PeerRangeStatus> range_status() const;
     void expect_to_be_sent(const Vip& vip);
     void announce(Vip& vip, Announcement announcement, Turn& turn);
     void route_changed(const Vip& vip, Turn& turn);
@@ -275,8 +341,12 @@ private:
     std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
     vip::Coordinator coordinator_;
     std::map<VipName, Vip> vips_;
-    bgp::RouteTable routes_;  ///< outlives the peers
-    std::map<PeerName, Peer> peers_;
+    bgp::RouteTable routes_;          ///< outlives the peers
+    std::map<PeerName, Peer> peers_;  ///< and the instances of ranges
+    std::map<PeerName, Range> ranges_;
+    std::map<net::InterfaceName, Link> links_;
+    std::map<net::InterfaceName, LinkLocalChanged> link_locals_;  ///< of all interfaces
+    ConfigureLinks open_links_;
     std::map<RouterName, Router> routers_;
     Observers observers_;
     std::optional<ConfigureSpeaker> speaker_;
@@ -312,12 +382,15 @@ private:
 [[nodiscard]] std::string describe(const ConfigLoaded& event);
 [[nodiscard]] std::string describe(const StopRequested& event);
 [[nodiscard]] std::string describe(const PeerEvent& event);
+[[nodiscard]] std::string describe(const LinkPacket& event);
 [[nodiscard]] std::string describe(const StatusRequested& event);
 [[nodiscard]] std::string describe(const RoutesRequested& event);
 [[nodiscard]] std::string describe(const DrainCommand& event);
 [[nodiscard]] std::string describe(const DecisionTimerExpired& event);
 [[nodiscard]] std::string describe(const PeerAction& action);
 [[nodiscard]] std::string describe(const ConfigureSpeaker& action);
+[[nodiscard]] std::string describe(const ConfigureLinks& action);
+[[nodiscard]] std::string describe(const SendLinkPacket& action);
 [[nodiscard]] std::string describe(const ReplyStatus& action);
 [[nodiscard]] std::string describe(const ReplyRoutes& action);
 [[nodiscard]] std::string describe(const ReplyDone& action);

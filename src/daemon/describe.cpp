@@ -89,6 +89,9 @@ std::string describe(const RoutersStopped& /*mail*/) {
 std::string describe(const BfdStateChanged& mail) {
     return "BFD peer=" + mail.peer.value() + ' ' + bfd::describe(mail.change);
 }
+std::string describe(const LinkLocalChanged& mail) {
+    return "LinkLocalChanged " + mail.interface.value() + ' ' + (mail.address ? mail.address->to_string() : "none");
+}
 std::string describe(const VipAddressesApplied& mail) {
     return answer("AddressesApplied", "vip=" + mail.vip.value(), mail.generation, mail.error);
 }
@@ -123,6 +126,8 @@ std::string describe(NoticeKind kind) {
         case NoticeKind::PeerStateChanged: return "peer state";
         case NoticeKind::PeerBfdChanged: return "bfd";
         case NoticeKind::PeerMaxPrefixes: return "peer announces too much";
+        case NoticeKind::PeerNeighborChanged: return "peer neighbor";
+        case NoticeKind::PeerNeighborIgnored: return "peer neighbor ignored";
         case NoticeKind::PeerConnectionRefused: return "peer connection refused";
         case NoticeKind::RouterStateChanged: return "virtual router state";
         case NoticeKind::CheckChanged: return "check";
@@ -150,6 +155,9 @@ std::string describe(const StopRequested& event) {
 std::string describe(const PeerEvent& event) {
     return "peer=" + event.peer.value() + ' ' + describe(event.event);
 }
+std::string describe(const LinkPacket& event) {
+    return event.interface.value() + ' ' + bgp::link::describe(event.packet);
+}
 std::string describe(const StatusRequested& event) {
     return client("StatusRequested", event.client);
 }
@@ -167,6 +175,12 @@ std::string describe(const PeerAction& action) {
 }
 std::string describe(const ConfigureSpeaker& action) {
     return "ConfigureSpeaker port=" + std::to_string(action.port) + " peers=" + std::to_string(action.peers.size());
+}
+std::string describe(const ConfigureLinks& action) {
+    return "ConfigureLinks count=" + std::to_string(action.links.size());
+}
+std::string describe(const SendLinkPacket& action) {
+    return action.interface.value() + ' ' + bgp::link::describe(action.packet);
 }
 std::string describe(const ReplyStatus& action) {
     return client("ReplyStatus", action.client);

@@ -146,7 +146,7 @@ struct Form<T> {
 };
 
 template <class T>
-    requires std::same_as<T, net::IpAddress> || std::same_as<T, net::Prefix>
+    requires std::same_as<T, net::IpAddress> || std::same_as<T, net::Ipv6Address> || std::same_as<T, net::Prefix>
 struct Form<T> {
     static std::string write(const T& value) { return value.to_string(); }
     static std::optional<T> read(std::string_view text) { return T::parse(text); }

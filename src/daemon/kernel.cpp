@@ -389,6 +389,27 @@ void Kernel::tell_interfaces(Actions& out) {
         if (told == told_interfaces_.end() || told->second != interface) out.emplace_back(HeartbeatMail{interface});
     }
     told_interfaces_ = std::move(now);
+    tell_link_locals(out);
+}
+
+/// The decision loop hears of less, and less often: only of what a neighbour can be talked to from.
+void Kernel::tell_link_locals(Actions& out) {
+    std::map<net::InterfaceName, LinkLocalChanged> now;
+    for (const auto& [name, interface] : told_interfaces_) {
+        if (!interface.link->admin_up) continue;
+        const auto own = std::ranges::find_if(interface.addresses, [](const net::Prefix& prefix) {
+            return prefix.address().is_v6() && prefix.address().is_link_local();
+        });
+        if (own != interface.addresses.end()) now[name] = {name, interface.link->index, own->address().v6()};
+    }
+    for (const auto& [name, told] : told_link_locals_) {
+        if (!now.contains(name)) out.emplace_back(DecisionMail{LinkLocalChanged{name, told.index, std::nullopt}});
+    }
+    for (const auto& [name, own] : now) {
+        const auto told = told_link_locals_.find(name);
+        if (told == told_link_locals_.end() || told->second != own) out.emplace_back(DecisionMail{own});
+    }
+    told_link_locals_ = std::move(now);
 }
 
 bool Kernel::uses_services() const {

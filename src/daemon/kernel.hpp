@@ -139,6 +139,7 @@ private:
     void end_round(TimePoint now, Actions& out);
     void forget_the_gone();
     void tell_interfaces(Actions& out);
+    void tell_link_locals(Actions& out);
     [[nodiscard]] bool uses_services() const;
     [[nodiscard]] kernel::AddressTable desired_addresses() const;
     [[nodiscard]] ipvs::Table desired_services() const;
@@ -166,6 +167,7 @@ private:
     Execute planned_;
     Ownership planned_ownership_;
     std::map<net::InterfaceName, InterfaceChanged> told_interfaces_;
+    std::map<net::InterfaceName, LinkLocalChanged> told_link_locals_;
 };
 
 [[nodiscard]] std::string describe(const OwnedLoaded& event);

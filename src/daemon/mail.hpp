@@ -202,6 +202,15 @@ struct BfdStateChanged {
     friend bool operator==(const BfdStateChanged&, const BfdStateChanged&) = default;
 };
 
+/// What packets of ours to a neighbour on an interface may come from: its link-local address that is no VIP of ours.
+/// nullopt: it has none, is down or is not there.
+struct LinkLocalChanged {
+    net::InterfaceName interface;
+    net::InterfaceIndex index;
+    std::optional<net::Ipv6Address> address;
+    friend bool operator==(const LinkLocalChanged&, const LinkLocalChanged&) = default;
+};
+
 struct VipAddressesApplied {
     VipName vip;
     Generation generation = 0;
@@ -266,8 +275,8 @@ struct RoutersSnapshot {
 };
 
 using DecisionMail =
-    std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, BfdStateChanged, VipAddressesApplied,
-                 ServicesApplied, Adopted, Repaired, ChecksSnapshot, BfdSnapshot, RoutersSnapshot>;
+    std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, BfdStateChanged, LinkLocalChanged,
+                 VipAddressesApplied, ServicesApplied, Adopted, Repaired, ChecksSnapshot, BfdSnapshot, RoutersSnapshot>;
 
 [[nodiscard]] std::string describe(const AddressOwner& owner);
 [[nodiscard]] std::string describe(const SetAddresses& mail);
@@ -287,6 +296,7 @@ using DecisionMail =
 [[nodiscard]] std::string describe(const RouterServing& mail);
 [[nodiscard]] std::string describe(const RoutersStopped& mail);
 [[nodiscard]] std::string describe(const BfdStateChanged& mail);
+[[nodiscard]] std::string describe(const LinkLocalChanged& mail);
 [[nodiscard]] std::string describe(const VipAddressesApplied& mail);
 [[nodiscard]] std::string describe(const ServicesApplied& mail);
 [[nodiscard]] std::string describe(const Adopted& mail);

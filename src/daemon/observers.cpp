@@ -49,8 +49,9 @@ std::set<net::Prefix> Observers::watched(const PeerName& peer) const {
 Observers::News Observers::look(const PeerName& name, const bgp::Peer* peer, TimePoint now) {
     News news;
     for (auto& [vip_name, vip] : vips_) {
-        if (!vip.peers.contains(name)) continue;
+        if (peer != nullptr && !vip.peers.contains(peer->config().name)) continue;
         vip.observation.see(name, sighting(peer, vip.prefix), now);
+        if (peer == nullptr) vip.observation.forget(name);
         tell(vip_name, vip, now, news);
     }
     return news;
@@ -60,7 +61,7 @@ Observers::News Observers::look(const PeerName& name, const bgp::Peer& peer, con
                                 TimePoint now) {
     News news;
     for (auto& [vip_name, vip] : vips_) {
-        if (!vip.peers.contains(name) || !prefixes.contains(vip.prefix)) continue;
+        if (!vip.peers.contains(peer.config().name) || !prefixes.contains(vip.prefix)) continue;
         vip.observation.see(name, sighting(&peer, vip.prefix), now);
         tell(vip_name, vip, now, news);
     }

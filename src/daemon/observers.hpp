@@ -26,10 +26,11 @@ public:
     using News = std::vector<std::pair<VipName, vip::Others>>;
 
     void configure(const config::Config& config, TimePoint now);
-    /// Prefixes whose routes the peer must not lose.
+    /// Prefixes whose routes the peer must not lose. By its name in the configuration, which a range shares with its
+    /// instances.
     [[nodiscard]] std::set<net::Prefix> watched(const PeerName& peer) const;
 
-    /// At all that the peer tells; nullptr: it is gone.
+    /// At all that the peer, or the instance of a range, tells; nullptr: it is gone.
     [[nodiscard]] News look(const PeerName& name, const bgp::Peer* peer, TimePoint now);
     [[nodiscard]] News look(const PeerName& name, const bgp::Peer& peer, const std::set<net::Prefix>& prefixes,
                             TimePoint now);

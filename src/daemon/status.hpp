@@ -14,6 +14,7 @@
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
+#include "bgp/link_neighbor.hpp"
 #include "bgp/peer.hpp"
 #include "daemon/mail.hpp"
 #include "vrrp/virtual_router.hpp"
@@ -35,6 +36,7 @@ struct VipStatus {
 
 struct PeerStatus {
     PeerName name;
+    std::optional<PeerName> range{};  ///< that it is an instance of
     net::IpAddress address;
     bgp::PeerAs peer_as;  ///< as configured; what the peer says of itself stands in what was negotiated
     bgp::Status status;
@@ -43,6 +45,24 @@ struct PeerStatus {
         std::optional<BfdSessionSnapshot> core;
     };
     std::optional<Bfd> bfd{};  ///< none: not configured
+    struct Link {
+        net::InterfaceName interface;
+        bgp::link::Status core;
+    };
+    std::optional<Link> link{};  ///< of an unnumbered peer
+};
+
+/// A range of addresses, beside its instances, which are peers like others.
+struct PeerRangeStatus {
+    PeerName name;
+    net::Prefix range;
+    bgp::PeerAs peer_as;
+    std::size_t limit = 0;
+    std::size_t instances = 0;  ///< with a connection or without
+    std::size_t established = 0;
+    std::uint64_t refused = 0;
+    std::optional<std::string> last_error;
+    TimePoint last_error_at;
 };
 
 /// `core` is missing when the heartbeat loop did not answer in time.
@@ -117,6 +137,7 @@ struct Status {
     std::optional<config::RouterId> router_id;
     std::vector<VipStatus> vips;
     std::vector<PeerStatus> peers;
+    std::vector<PeerRangeStatus> peer_ranges;
     std::vector<RouterStatus> routers;
     std::vector<ServerStatus> servers;
     std::vector<CheckStatus> checks;

@@ -228,6 +228,25 @@ void fields(Io& io, BfdStateChanged& mail) {
 }
 
 template <>
+constexpr std::string_view kind<LinkLocalChanged> = "LinkLocalChanged";
+template <class Io>
+void fields(Io& io, LinkLocalChanged& mail) {
+    io("interface", mail.interface);
+    io("index", mail.index);
+    io("address", mail.address);
+}
+
+template <>
+constexpr std::string_view kind<LinkPacket> = "LinkPacket";
+template <class Io>
+void fields(Io& io, LinkPacket& event) {
+    io("interface", event.interface);
+    io("source", event.packet.source);
+    io("hop_limit", event.packet.hop_limit);
+    io("bytes", event.packet.bytes);
+}
+
+template <>
 constexpr std::string_view kind<HealthChanged> = "HealthChanged";
 template <class Io>
 void fields(Io& io, HealthChanged& mail) {
@@ -645,6 +664,7 @@ std::vector<std::string> details(const Heartbeat::Action& action, TimePoint /*st
 }
 
 std::vector<std::string> details(const Decision::Action& action, TimePoint /*start*/) {
+    if (const auto* of_link = std::get_if<SendLinkPacket>(&action)) return {write_hex(of_link->packet.bytes)};
     const auto* of_peer = std::get_if<PeerAction>(&action);
     const auto* send = of_peer == nullptr ? nullptr : std::get_if<bgp::Send>(&of_peer->action);
     if (send == nullptr) return {};
@@ -671,7 +691,7 @@ std::expected<Decision::Event, std::string> read_event(const std::vector<std::st
     Found<Event> found;
     (void)(try_mail(std::type_identity<DecisionMail>{}, lines, start, found) ||
            try_kind<Event, ConfigLoaded>(lines, start, found) || try_kind<Event, StopRequested>(lines, start, found) ||
-           try_kind<Event, StatusRequested>(lines, start, found) ||
+           try_kind<Event, LinkPacket>(lines, start, found) || try_kind<Event, StatusRequested>(lines, start, found) ||
            try_kind<Event, RoutesRequested>(lines, start, found) ||
            try_kind<Event, DrainCommand>(lines, start, found) ||
            try_kind<Event, DecisionTimerExpired>(lines, start, found) ||

@@ -57,6 +57,15 @@ bgp::Role role(config::BgpRole role) {
     return bgp::Role::Customer;
 }
 
+bgp::LinkLocalForm link_local_form(config::LinkLocalNextHop form) {
+    switch (form) {
+        case config::LinkLocalNextHop::Alone: return bgp::LinkLocalForm::Alone;
+        case config::LinkLocalNextHop::Twice: return bgp::LinkLocalForm::Twice;
+        case config::LinkLocalNextHop::AfterUnspecified: return bgp::LinkLocalForm::AfterUnspecified;
+    }
+    return bgp::LinkLocalForm::Alone;
+}
+
 vip::FlapPolicy flap_policy(const config::Vip& vip) {
     vip::FlapPolicy to{.hold_down = vip.hold_down};
     if (!vip.flap) return to;
@@ -130,6 +139,19 @@ vrrp::Config router_config(const config::Config& config, const config::VirtualRo
     return to;
 }
 
+BfdSetup bfd_session(const PeerName& name, const config::Peer& peer, const net::IpAddress& address) {
+    return {.peer = name,
+            .remote = address,
+            .source = peer.source,
+            .interface = peer.interface,
+            .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
+            .config = {.desired_min_tx_interval = peer.bfd->interval,
+                       .required_min_rx_interval = peer.bfd->receive_interval,
+                       .detect_mult = peer.bfd->multiplier,
+                       .passive = peer.bfd->passive,
+                       .minimum_ttl = peer.bfd->min_ttl}};
+}
+
 }  // namespace
 
 vip::Policies policies(const config::Config& config) {
@@ -169,6 +191,9 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.local_as = bgp::Asn{bgp.asn.value()};
     to.router_id = bgp.router_id.address;
     to.address = peer.address;
+    to.range = peer.range;
+    if (peer.range) to.limit = peer.limit;
+    to.unnumbered = peer.interface.has_value();
     to.port = peer.port;
     to.peer_as = peer_as(bgp, peer);
     to.source = peer.source;
@@ -183,9 +208,10 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.ipv6 = peer.families.ipv6;
     to.next_hop = peer.next_hop;
     to.next_hop6 = peer.next_hop6;
-    to.device = peer.device;
+    to.device = peer.interface ? peer.interface->value() : peer.device;
     to.delay_open = peer.delay_open;
     to.extended_next_hop = peer.extended_next_hop;
+    if (peer.link_local_next_hop) to.link_local_form = link_local_form(*peer.link_local_next_hop);
     to.add_path.receive = peer.add_path_receive;
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
@@ -212,21 +238,15 @@ std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const con
     return to;
 }
 
-ConfigureBfd bfd_sessions(const config::Config& config) {
+ConfigureBfd bfd_sessions(const config::Config& config, const std::map<PeerName, bgp::PeerConfig>& learnt) {
     ConfigureBfd to;
     if (!config.bgp) return to;
     for (const auto& peer : config.bgp->peers) {
         if (!peer.bfd) continue;
-        to.sessions.push_back({.peer = peer.name,
-                               .remote = peer.address,
-                               .source = peer.source,
-                               .interface = std::nullopt,
-                               .hops = peer.bfd->multihop ? bfd::Hops::Multiple : bfd::Hops::Single,
-                               .config = {.desired_min_tx_interval = peer.bfd->interval,
-                                          .required_min_rx_interval = peer.bfd->receive_interval,
-                                          .detect_mult = peer.bfd->multiplier,
-                                          .passive = peer.bfd->passive,
-                                          .minimum_ttl = peer.bfd->min_ttl}});
+        if (!peer.range && !peer.interface) to.sessions.push_back(bfd_session(peer.name, peer, peer.address));
+        for (const auto& [name, known] : learnt) {
+            if (known.name == peer.name) to.sessions.push_back(bfd_session(name, peer, known.address));
+        }
     }
     if (to.sessions.empty()) return to;
     for (const auto& vip : config.vips) to.vips.insert(vip.address.address());

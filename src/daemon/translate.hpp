@@ -31,8 +31,10 @@ enum class Announcement : std::uint8_t {
 [[nodiscard]] std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const config::Vip& vip,
                                               Announcement announcement);
 
-/// The sessions of all peers that have BFD.
-[[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config);
+/// The sessions of all peers that have BFD; `learnt` are those whose addresses are not in the configuration: instances
+/// of ranges, and unnumbered peers.
+[[nodiscard]] ConfigureBfd bfd_sessions(const config::Config& config,
+                                        const std::map<PeerName, bgp::PeerConfig>& learnt = {});
 
 [[nodiscard]] std::vector<RouterSetup> router_setups(const config::Config& config);
 

@@ -19,24 +19,36 @@ void add(Others& others, const PeerName& observer, const std::vector<Heard>& rou
 
 void Observation::configure(Duration learn_delay, const std::set<PeerName>& observers, TimePoint now) {
     learn_delay_ = learn_delay;
-    std::erase_if(observers_, [&](const auto& entry) { return !observers.contains(entry.first); });
+    std::erase_if(observers_,
+                  [&](const auto& entry) { return entry.second.configured && !observers.contains(entry.first); });
     for (const auto& observer : observers) {
-        observers_.try_emplace(observer, Observer{.now = {}, .lost = {}, .waited_until = now + learn_delay});
+        observers_.try_emplace(observer,
+                               Observer{.now = {}, .configured = true, .lost = {}, .waited_until = now + learn_delay});
     }
 }
 
 void Observation::see(const PeerName& observer, const Sighting& sighting, TimePoint now) {
-    const auto found = observers_.find(observer);
-    if (found == observers_.end()) return;
-    auto& known = found->second;
+    if (!sighting.session && !observers_.contains(observer)) return;
+    auto& known =
+        observers_.try_emplace(observer, Observer{.now = {}, .configured = false, .lost = {}, .waited_until = now})
+            .first->second;
     if (!known.now.session && sighting.session) known.waited_until = now + learn_delay_;
     if (known.now.session && !sighting.session && !known.now.routes.empty()) known.lost = known.now.routes;
     known.now = sighting;
     if (has_been_back(known, now)) known.lost.clear();
     // Whoever hears it as well will tell when it ends.
     const bool heard = std::ranges::any_of(observers_, [](const auto& o) { return !o.second.now.routes.empty(); });
-    if (!heard) return;
-    for (auto& [name, other] : observers_) other.lost.clear();
+    if (heard) {
+        for (auto& [name, other] : observers_) other.lost.clear();
+    }
+    std::erase_if(observers_, [](const auto& entry) {
+        return !entry.second.configured && !entry.second.now.session && entry.second.lost.empty();
+    });
+}
+
+void Observation::forget(const PeerName& observer) {
+    const auto found = observers_.find(observer);
+    if (found != observers_.end() && !found->second.configured) observers_.erase(found);
 }
 
 Others Observation::others(TimePoint now) const {

@@ -41,7 +41,8 @@ FACTS = {
     "route refresh": {"GoBGP": "never asks for one"},
     "IPv4 routes over an IPv6 next hop": {"OpenBGPD": "no RFC 8950"},
     "roles": {"GoBGP": "no RFC 9234", "ExaBGP": "no RFC 9234"},
-    "unnumbered": {"ExaBGP": "no link-local peers"},
+    # One router to a link, which is another scene: its two routers are held to more than a cell is.
+    "unnumbered": {"FRR": "`unnumbered_test.py`", "BIRD": "`unnumbered_test.py`", "ExaBGP": "no link-local peers"},
     "graceful restart": {"ExaBGP": "keeps no routes"},
     **{row: {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"}
        for row in ("BFD", "BFD over IPv6", "BFD over two hops")},
@@ -50,17 +51,18 @@ FACTS = {
 }
 
 # Rows that we have no way to hold yet.
-LATER = ("our listen range", "ADD-PATH, we send", "unnumbered", "graceful restart")
+LATER = ("ADD-PATH, we send", "unnumbered", "graceful restart")
 
 
 class Speaker:
     """One of our daemons, as one row has it: what both ends of each of its sessions are told."""
 
     def __init__(self, row, number, peer="", router=None, over_ipv6=False, asn=OURS, far=False, announces=True,
-                 negotiated=""):
+                 negotiated="", range=""):
         self.row, self.number, self.over_ipv6, self.asn = row, number, over_ipv6, asn
         self.peer_lines, self.router_words, self.far, self.announces = peer, router or {}, far, announces
         self.negotiated = negotiated        # a word of our status that the row is about
+        self.range = range                  # that the routers connect from, without being known one by one
         self.daemon = self.health = None
 
     @property
@@ -79,7 +81,7 @@ class Speaker:
     def neighbor(self, router_number):
         """Our daemon as this router is told about it."""
         words = dict(self.router_words)
-        if PASSIVE not in self.peer_lines and list(ROUTERS)[router_number - 1] == "OpenBGPD":
+        if PASSIVE not in self.peer_lines and not self.range and list(ROUTERS)[router_number - 1] == "OpenBGPD":
             # A connection of its own that is refused while it accepts ours makes version 7.7 send its OPEN twice.
             words["passive"] = True
         return Neighbor(self.name, self.addresses[self.over_ipv6], self.asn, *router_addresses(router_number), **words)
@@ -116,18 +118,12 @@ propagation_wait = "100ms"
 asn = {self.asn}
 router_id = "10.0.0.{self.number}"
 """
-        for number, name in enumerate(ROUTERS, 1):
-            text += f"""
-[[bgp.peer]]
-name = "{name}"
-address = "{router_addresses(number)[self.over_ipv6]}"
-asn = {THEIRS}
-hold_time = "9s"
-connect_retry = "500ms"
-idle_hold = "100ms"
-{self.next_hop_lines}
-{self.peer_lines.format(key_file=key_file)}
-"""
+        if self.range:
+            text += self.peer_text(RANGE, f'range = "{self.range}"', key_file)
+        else:
+            for number, name in enumerate(ROUTERS, 1):
+                whom = f'address = "{router_addresses(number)[self.over_ipv6]}"\nconnect_retry = "500ms"'
+                text += self.peer_text(name, whom, key_file)
         if not self.announces:
             return text
         return text + f"""
@@ -155,6 +151,18 @@ track = ["service"]
 bgp = {{ communities = ["65010:100"], med = 60 }}
 """
 
+    def peer_text(self, name, whom, key_file):
+        return f"""
+[[bgp.peer]]
+name = "{name}"
+{whom}
+asn = {THEIRS}
+hold_time = "9s"
+idle_hold = "100ms"
+{self.next_hop_lines}
+{self.peer_lines.format(key_file=key_file)}
+"""
+
     def start(self, node):
         self.health = node.folder / "healthy"
         self.health.touch()
@@ -163,6 +171,8 @@ bgp = {{ communities = ["65010:100"], med = 60 }}
         self.daemon = Anyvip(node, self.configuration(key_file))
 
     def peer(self, name):
+        if self.range:
+            name = f"{RANGE}/{router_addresses(list(ROUTERS).index(name) + 1)[self.over_ipv6]}"
         return next(peer for peer in self.daemon.status()["peers"] if peer["name"] == name)
 
 
@@ -175,6 +185,7 @@ def router_addresses(number):
     return f"10.0.0.{number}", f"2001:db8::{number}"
 
 
+RANGE = "routers"
 KEYED, PASSIVE = 'password_file = "{key_file}"', "\npassive = true"
 SPEAKERS = [
     Speaker("IPv4 session, both families", 11),
@@ -192,6 +203,8 @@ SPEAKERS = [
     Speaker("BFD", 41, "bfd = {{}}", {"bfd": True}),
     Speaker("BFD over IPv6", 42, "bfd = {{}}", {"bfd": True}, over_ipv6=True),
     Speaker("BFD over two hops", 43, "multihop = 2\nbfd = {{}}", {"hops": 2, "bfd": True}, far=True),
+    Speaker("our listen range, with a key", 51, KEYED, {"key": KEY}, range="10.0.0.0/29"),
+    Speaker("our listen range over IPv6", 52, range="2001:db8::/125", over_ipv6=True),
     Speaker("peer's listen range", 65, "", {"dynamic": "10.0.0.64/27", "passive": True, "families": ("ipv4",)}),
 ]
 # What must never come up, each beside the row that would without its one mistake.

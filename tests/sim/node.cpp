@@ -373,6 +373,10 @@ void Node::perform(const daemon::ConfigureSpeaker& action) {
     speaker_.wanted = action;
 }
 
+/// No peer of the simulator is unnumbered.
+void Node::perform(const daemon::ConfigureLinks& /*action*/) {}
+void Node::perform(const daemon::SendLinkPacket& /*action*/) {}
+
 void Node::perform(const daemon::StopFinished& action) {
     later(0s, [this, complete = action.complete] {
         world_->trace(name(), [] { return "has stopped"; });

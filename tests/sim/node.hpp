@@ -148,7 +148,10 @@ public:
     void perform(const daemon::SendBfdPacket& action);
     void perform(const daemon::PeerAction& action);
     void perform(const daemon::ConfigureSpeaker& action);
+    void perform(const daemon::ConfigureLinks& action);
+    void perform(const daemon::SendLinkPacket& action);
     void perform(const daemon::ReplyStatus&) {}
+    void perform(const daemon::ReplyRoutes&) {}
     void perform(const daemon::ReplyDone&) {}
     void perform(const daemon::Notice&) {}
     void perform(const daemon::Ready&) {}

@@ -15,6 +15,7 @@
 #include "anyvip/time.hpp"
 #include "bgp/framer.hpp"
 #include "bgp/message.hpp"
+#include "bgp/peer_range.hpp"
 #include "daemon/decision.hpp"
 #include "support/actions.hpp"
 
@@ -63,6 +64,25 @@ public:
                                                            .attempt = bgp::AttemptId{attempt},
                                                            .local = {ip("10.0.0.11"), 40000},
                                                            .remote = {ip("10.0.0.1"), 179}}});
+        agree(name);
+    }
+    /// Somebody connects from an address in a range; whether it becomes a session is for the composite to say.
+    bgp::ConnectionId connect(const char* range, const char* address) {
+        const auto name = bgp::instance_name(PeerName{range}, ip(address));
+        const bgp::ConnectionId id{++last_connection_};
+        connections_[name] = {id, 0};
+        feed(daemon::PeerEvent{name, bgp::ConnectionOpened{.connection = id,
+                                                           .attempt = std::nullopt,
+                                                           .local = {ip("10.0.0.11"), 179},
+                                                           .remote = {ip(address), 40000}}});
+        return id;
+    }
+    /// It opened the connection and agrees to everything.
+    void establish_from(const char* range, const char* address) {
+        connect(range, address);
+        agree(bgp::instance_name(PeerName{range}, ip(address)));
+    }
+    void agree(const PeerName& name) {
         bgp::Open open;
         open.my_as = bgp::Asn{65000};
         open.hold_time = bgp::HoldTime{0};  // No timers of the session in these tests.

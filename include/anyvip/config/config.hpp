@@ -102,10 +102,17 @@ struct ImportRule {
 
 /// What happens to the route above max_prefixes.
 enum class MaxPrefixesAction : std::uint8_t { Refuse, Stop };
+/// How a next hop is written that is a link-local address without a global one: alone in 16 octets
+/// (draft-ietf-idr-linklocal-capability), or in the 32 octets of RFC 2545 twice, or behind ::.
+enum class LinkLocalNextHop : std::uint8_t { Alone, Twice, AfterUnspecified };
 
 struct Peer {
     PeerName name;
-    net::IpAddress address;
+    net::IpAddress address;            ///< with `range`: its first
+    std::optional<net::Prefix> range;  ///< whoever connects from there is such a peer
+    std::uint16_t limit = 100;         ///< of them at a time
+    /// The router on this link, at whatever link-local address; `address` is :: then.
+    std::optional<net::InterfaceName> interface;
     std::optional<Asn> asn;  ///< nullopt: "external", any AS but ours. "internal" is our own, filled in
     std::uint16_t port = 179;
     std::optional<net::IpAddress> source;
@@ -123,7 +130,8 @@ struct Peer {
     std::string device;              ///< interface or VRF that the session belongs to; empty: none
     Duration delay_open{0};          ///< how long to wait for the peer's OPEN before ours; 0: not at all
     bool extended_next_hop = false;  ///< IPv4 routes may have IPv6 next hops (RFC 8950)
-    bool add_path_receive = false;   ///< the peer may tell several paths for a prefix (RFC 7911)
+    std::optional<LinkLocalNextHop> link_local_next_hop;  ///< nullopt: "auto", as both ends agree
+    bool add_path_receive = false;                        ///< the peer may tell several paths for a prefix (RFC 7911)
     std::optional<BgpRole> role;
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)

@@ -58,7 +58,10 @@ class Observation {
 public:
     /// Observers that are new begin to learn now; of those that are gone nothing stays.
     void configure(Duration learn_delay, const std::set<PeerName>& observers, TimePoint now);
+    /// One that nobody configured, since it comes and goes by itself, is an observer from its first session on.
     void see(const PeerName& observer, const Sighting& sighting, TimePoint now);
+    /// One that came by itself will not come again.
+    void forget(const PeerName& observer);
 
     [[nodiscard]] Others others(TimePoint now) const;
     /// When others() may be another one although nothing was seen.
@@ -67,6 +70,7 @@ public:
 private:
     struct Observer {
         Sighting now;
+        bool configured = true;
         std::vector<Heard> lost;  ///< told before the session was lost
         TimePoint waited_until;   ///< for it to have its say
     };

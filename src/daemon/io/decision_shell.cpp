@@ -28,6 +28,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::SpeakerRefused:
         case NoticeKind::PeerConnectionRefused:
         case NoticeKind::PeerMaxPrefixes:
+        case NoticeKind::PeerNeighborIgnored:
         case NoticeKind::SocketFailed:
         case NoticeKind::KernelRefused:
         case NoticeKind::LogLost: return spdlog::level::warn;
@@ -39,6 +40,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::VipOthersChanged:
         case NoticeKind::PeerStateChanged:
         case NoticeKind::PeerBfdChanged:
+        case NoticeKind::PeerNeighborChanged:
         case NoticeKind::RouterStateChanged:
         case NoticeKind::CheckChanged:
         case NoticeKind::SpeakerRecovered:
@@ -174,11 +176,44 @@ void DecisionShell::perform(const ConfigureSpeaker& action) {
     configure_speaker();
 }
 
+void DecisionShell::perform(const ConfigureLinks& action) {
+    wanted_links_ = action;
+    configure_speaker();
+}
+
+void DecisionShell::open_links(std::vector<std::string>& problems) {
+    std::erase_if(links_, [this](const auto& link) {
+        const auto wanted = wanted_links_.links.find(link.first);
+        return wanted == wanted_links_.links.end() || wanted->second != link.second->index();
+    });
+    for (const auto& [interface, index] : wanted_links_.links) {
+        if (links_.contains(interface)) continue;
+        auto socket = std::make_unique<bgp::io::LinkSocket>(
+            context_.get_executor(),
+            [this, name = interface](bgp::link::PacketReceived packet) { feed_(LinkPacket{name, std::move(packet)}); });
+        if (const auto opened = socket->open(interface, index); opened) {
+            links_.emplace(interface, std::move(socket));
+        } else {
+            problems.push_back("router advertisements on " + interface.value() + ": " +
+                               anyvip::io::describe(opened.error()));
+        }
+    }
+}
+
+/// What cannot be sent is sent again in its time, and a neighbour that hears nothing shows as one without a session.
+void DecisionShell::perform(const SendLinkPacket& action) {
+    const auto link = links_.find(action.interface);
+    if (link == links_.end()) return;
+    const auto sent = link->second->send(action.packet);
+    if (!sent) spdlog::debug("{}: {}", action.interface.value(), anyvip::io::describe(sent.error()));
+}
+
 void DecisionShell::configure_speaker() {
     constexpr std::chrono::seconds retry{5};
     std::vector<net::Endpoint> listen;
     for (const auto& address : wanted_speaker_.listen) listen.push_back({address, wanted_speaker_.port});
     auto problems = speaker_.configure(listen, wanted_speaker_.peers, wanted_speaker_.vips);
+    open_links(problems);
     if (problems != speaker_problems_) {
         for (const auto& problem : problems) perform(Notice{NoticeKind::SpeakerRefused, "bgp", problem});
         if (problems.empty()) perform(Notice{NoticeKind::SpeakerRecovered, "bgp", "listens as configured"});

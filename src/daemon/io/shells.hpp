@@ -16,6 +16,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "bgp/io/link_socket.hpp"
 #include "bgp/io/speaker.hpp"
 #include "control/io/server.hpp"
 #include "daemon/checks.hpp"
@@ -138,6 +139,8 @@ public:
 private:
     void perform(const PeerAction& action);
     void perform(const ConfigureSpeaker& action);
+    void perform(const ConfigureLinks& action);
+    void perform(const SendLinkPacket& action);
     void perform(const ReplyStatus& action);
     void perform(const ReplyRoutes& action);
     void perform(const ReplyDone& action);
@@ -153,6 +156,7 @@ private:
     void wait_for_signal();
     /// Again every few seconds while an address cannot be bound: it may be assigned later, or its port left.
     void configure_speaker();
+    void open_links(std::vector<std::string>& problems);
 
     boost::asio::io_context& context_;
     Feed feed_;
@@ -162,6 +166,8 @@ private:
     std::vector<std::string> speaker_problems_;  ///< as they were logged
     boost::asio::steady_timer speaker_retry_;
     bgp::io::Speaker speaker_;
+    ConfigureLinks wanted_links_;
+    std::map<net::InterfaceName, std::unique_ptr<bgp::io::LinkSocket>> links_;
     control::io::Server control_;
     boost::asio::signal_set signals_;
     anyvip::io::Watchdog watchdog_;

@@ -363,13 +363,68 @@ TEST_F(PeerTest, RoutesWantedBeforeTheSessionGoOutWithIt) {
     EXPECT_THAT(update.errors, IsEmpty());  // As it would be of a LOCAL_PREF that was sent.
 }
 
-// RFC 2545 §3: negative. A link-local address means nothing to a peer as the only next hop.
-TEST_F(PeerTest, ALinkLocalEndOfTheSessionIsNoNextHop) {
+/// A session between link-local addresses, and the octets of the next hop of a route that goes over it.
+class LinkLocalPeerTest : public PeerTest {
+protected:
+    std::vector<std::uint8_t> next_hop_octets(const char* route, std::optional<LinkLocalForm> form = {},
+                                              bool capability = false) {
+        auto config = config_of_node();
+        config.extended_next_hop = true;
+        config.link_local_form = form;
+        become(config);
+        auto offer = router_open();
+        offer.capabilities.emplace_back(ExtendedNextHop{{{ipv4_unicast, 2}}});
+        if (capability) offer.capabilities.emplace_back(LinkLocalNextHop{});
+        (void)feed(Start{});
+        (void)feed(ConnectionOpened{.connection = ConnectionId{1},
+                                    .attempt = AttemptId{1},
+                                    .local = {address("fe80::11"), 40000},
+                                    .remote = {address("fe80::1"), 179}});
+        (void)receive(1, offer);
+        (void)receive(1, Keepalive{});
+        const auto actions = all<Send>(feed(RoutesChanged{routes.change({prefix(route), Route{}})}));
+        if (actions.empty()) return {};
+        // Header 19, two lengths of two, flags, type and two of length, AFI and SAFI; then the next hop's length.
+        const auto& bytes = actions[0].bytes;
+        const auto length = bytes.at(30);
+        return {bytes.begin() + 31, bytes.begin() + 31 + length};
+    }
+    static std::vector<std::uint8_t> octets(std::initializer_list<const char*> addresses) {
+        std::vector<std::uint8_t> all;
+        for (const char* text : addresses) {
+            const auto bytes = address(text).v6().bytes();
+            all.insert(all.end(), bytes.begin(), bytes.end());
+        }
+        return all;
+    }
+};
+
+// RFC 2545 §3: positive; RFC 8950 §3: positive. The peer is on the link, as its address says.
+TEST_F(LinkLocalPeerTest, OurEndIsTheNextHopOfBothFamilies) {
+    for (const char* route : {"2001:db8::10/128", "203.0.113.10/32"}) {
+        EXPECT_EQ(next_hop_octets(route, {}, true), octets({"fe80::11"})) << route;
+    }
+}
+
+// draft-ietf-idr-linklocal-capability: who does not say that it takes 16 octets gets the 32 that older routers take.
+TEST_F(LinkLocalPeerTest, WithoutTheCapabilityItIsSaidTwice) {
+    EXPECT_EQ(next_hop_octets("2001:db8::10/128"), octets({"fe80::11", "fe80::11"}));
+    EXPECT_EQ(next_hop_octets("203.0.113.10/32"), octets({"fe80::11", "fe80::11"}));
+}
+
+TEST_F(LinkLocalPeerTest, TheOperatorsFormWins) {
+    EXPECT_EQ(next_hop_octets("203.0.113.10/32", LinkLocalForm::Alone), octets({"fe80::11"}));
+    EXPECT_EQ(next_hop_octets("203.0.113.11/32", LinkLocalForm::Twice, true), octets({"fe80::11", "fe80::11"}));
+    EXPECT_EQ(next_hop_octets("203.0.113.12/32", LinkLocalForm::AfterUnspecified, true), octets({"::", "fe80::11"}));
+}
+
+// RFC 2545 §3: negative. To a peer with a global address it means nothing, or another link.
+TEST_F(PeerTest, ALinkLocalEndOfTheSessionIsNoNextHopForAGlobalPeer) {
     (void)feed(Start{});
     (void)feed(ConnectionOpened{.connection = ConnectionId{1},
                                 .attempt = AttemptId{1},
                                 .local = {address("fe80::11"), 40000},
-                                .remote = {address("fe80::1"), 179}});
+                                .remote = {address("2001:db8::1"), 179}});
     (void)receive(1, router_open());
     (void)receive(1, Keepalive{});
     EXPECT_THAT(sent(feed(RoutesChanged{routes.change({prefix("2001:db8::10/128"), Route{}})})), IsEmpty());

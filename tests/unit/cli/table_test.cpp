@@ -92,6 +92,36 @@ TEST(Tables, APeerShowsItsRoutesAndItsLastError) {
               "                                                    ago)\n");
 }
 
+TEST(Tables, AnUnnumberedPeerShowsItsLinkAndWhatItWaitsFor) {
+    EXPECT_EQ(peer_table(status(R"({"peers":[
+        {"name":"a","address":"fe80::1","asn":65000,"configured_asn":"external","state":"Established","since":2,
+         "local":"fe80::11","routes_wanted":2,"routes_announced":2,"routes_withheld":{},"last_error":null,
+         "link":{"interface":"eth0","local":"fe80::11","neighbor":"fe80::1","another_neighbor":"fe80::9"}},
+        {"name":"b","address":"::","asn":null,"configured_asn":"external","state":"Active","since":2,
+         "local":null,"routes_wanted":2,"routes_announced":0,"routes_withheld":{},"last_error":null,
+         "link":{"interface":"eth1","local":"fe80::12","neighbor":null,"another_neighbor":null,
+                 "last_discard":"hop limit is not 255"}},
+        {"name":"c","address":"::","asn":null,"configured_asn":"external","state":"Active","since":2,
+         "local":null,"routes_wanted":2,"routes_announced":0,"routes_withheld":{},"last_error":null,
+         "link":{"interface":"eth2","local":null,"neighbor":null,"another_neighbor":null}}]})"),
+                         {.width = 140, .colour = false}),
+              "PEER  ADDRESS       AS        STATE        FOR   ROUTES  REMARKS\n"
+              "a     fe80::1%eth0  65000     Established  2.0s  2/2     from fe80::11; another router: fe80::9\n"
+              "b     -%eth1        external  Active       2.0s  0/2     no router advertisement heard on eth1; "
+              "discarded: hop limit is not 255\n"
+              "c     -%eth2        external  Active       2.0s  0/2     eth2 has no link-local address, or is not "
+              "there\n");
+}
+
+TEST(Tables, ARangeShowsItsSessionsAndWhomItTurnedAway) {
+    EXPECT_EQ(range_table(status(R"({"peer_ranges":[
+        {"name":"rack","range":"10.0.0.0/24","configured_asn":"external","limit":100,"instances":3,"established":2,
+         "refused":7,"last_error":"all 100 sessions are taken","last_error_age":5}]})"),
+                          {.width = 100, .colour = false}),
+              "RANGE  ADDRESSES    AS        SESSIONS  KNOWN  REFUSED  REMARKS\n"
+              "rack   10.0.0.0/24  external  2/100     3      7        all 100 sessions are taken (5.0s ago)\n");
+}
+
 TEST(Tables, BfdShowsWhatWasNegotiatedAndWhyItIsDown) {
     EXPECT_EQ(bfd_table(status(R"({"peers":[
         {"name":"tor-a","bfd":{"state":"Up","since":7380.5,"diagnostic":"No Diagnostic","held_down":false,

@@ -112,6 +112,17 @@ TEST(ConfigDiff, WhatCountsFromTheNextAttemptOnResetsNothing) {
               "~ peer a: hold_time, connect_retry, idle_hold, next_hop (session goes on)\n0 sessions reset");
 }
 
+TEST(ConfigDiff, AWiderRangeKeepsItsSessionsAndAnotherOneDoesNot) {
+    Config from = example();
+    from.bgp->peers[0].range = *net::Prefix::parse("10.0.0.0/24");
+    from.bgp->peers[0].address = address("10.0.0.0");
+    Config wider = from;
+    wider.bgp->peers[0].range = *net::Prefix::parse("10.0.0.0/16");
+    wider.bgp->peers[0].limit = 10;
+    EXPECT_EQ(describe(diff(from, wider)), "~ peer a: range, limit (session goes on)\n0 sessions reset");
+    EXPECT_EQ(describe(diff(wider, from)), "~ peer a: range, limit (session reset)\n1 session reset");
+}
+
 TEST(ConfigDiff, APasswordResetsTheSessionAndIsNotPrinted) {
     Config to = example();
     to.bgp->peers[0].password = Secret{"hunter2"};

@@ -520,5 +520,92 @@ TEST(ConfigLoad, BfdIsPrintedAsItWasRead) {
     EXPECT_EQ(parsed(format(config)), config) << format(config);
 }
 
+const std::string peer_range = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "rack"
+range = "10.0.0.0/24"
+asn = "external"
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+)";
+
+TEST(ConfigLoad, ARangeIsPassiveListensAndHasALimit) {
+    const Bgp bgp = *parsed(peer_range).bgp;
+    EXPECT_EQ(bgp.peers[0].range->to_string(), "10.0.0.0/24");
+    EXPECT_EQ(bgp.peers[0].limit, 100);
+    EXPECT_TRUE(bgp.peers[0].passive);
+    EXPECT_TRUE(bgp.peers[0].families.ipv4);
+    EXPECT_THAT(bgp.listen, ElementsAre(net::IpAddress{net::Ipv4Address{}}));
+    EXPECT_THAT(parsed(peer_range).vips[0].bgp.peers, ElementsAre(PeerName{"rack"}));
+}
+
+TEST(ConfigLoad, ARangeIsPrintedAsItWasRead) {
+    const auto config = parsed(peer_range);
+    EXPECT_EQ(parsed(format(config)), config) << format(config);
+}
+
+// It is no address that a route leads to.
+TEST(ConfigLoad, NoRouterIdIsDerivedFromARange) {
+    const Host host{.name = "lb1",
+                    .source_towards = [](const net::IpAddress&) { return net::Ipv4Address::parse("127.0.0.1"); },
+                    .read_password = {}};
+    std::string text = peer_range;
+    text.replace(text.find("router_id"), std::string{"router_id = \"10.0.0.11\""}.size(), "");
+    EXPECT_NE(parsed(text, host).bgp->router_id.address, *net::Ipv4Address::parse("127.0.0.1"));
+}
+
+const std::string unnumbered = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "tor"
+interface = "eth0"
+asn = "external"
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+[[vip]]
+name = "www6"
+address = "2001:db8:f::10"
+announce = "bgp"
+)";
+
+TEST(ConfigLoad, AnUnnumberedPeerCarriesBothFamilies) {
+    const Config config = parsed(unnumbered);
+    const Peer& peer = config.bgp->peers[0];
+    EXPECT_EQ(peer.interface, net::InterfaceName{"eth0"});
+    EXPECT_EQ(peer.address, net::IpAddress{net::Ipv6Address{}});
+    EXPECT_TRUE(peer.extended_next_hop);
+    EXPECT_EQ(peer.families, (Families{.ipv4 = true, .ipv6 = true}));
+    EXPECT_EQ(peer.link_local_next_hop, std::nullopt);
+    EXPECT_FALSE(peer.passive);
+    EXPECT_THAT(config.bgp->listen, ::testing::IsEmpty());
+    for (const Vip& vip : config.vips) EXPECT_THAT(vip.bgp.peers, ElementsAre(PeerName{"tor"}));
+}
+
+TEST(ConfigLoad, AnUnnumberedPeerOfOurOwnAsIsOnTheLinkToo) {
+    std::string text = unnumbered;
+    text.replace(text.find("\"external\""), 10, "\"internal\"");
+    EXPECT_EQ(parsed(text).bgp->peers[0].multihop, 1);
+}
+
+TEST(ConfigLoad, AnUnnumberedPeerIsPrintedAsItWasRead) {
+    for (const char* more : {"", "link_local_next_hop = \"twice\"\n", "link_local_next_hop = \"after-unspecified\"\n",
+                             "extended_next_hop = false\n", "passive = true\n", "ttl_security = 1\n"}) {
+        std::string text = unnumbered;
+        text.insert(text.find("[[vip]]"), more);
+        if (std::string_view{more}.starts_with("extended")) text.resize(text.find("[[vip]]"));
+        const auto config = parsed(text);
+        EXPECT_EQ(parsed(format(config)), config) << format(config);
+    }
+}
+
 }  // namespace
 }  // namespace anyvip::config

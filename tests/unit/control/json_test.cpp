@@ -33,9 +33,10 @@ std::string member(const std::string& json, const std::string& from, const std::
 }
 
 TEST(ControlJson, ANodeThatDoesNothingYetHasEveryListAndNoSpeaker) {
-    EXPECT_EQ(to_json(empty()), R"({"node":"lb1","version":")" ANYVIP_VERSION
-                                R"(","uptime":12.345,"stopping":false,"drained":false,"bgp":null,)"
-                                R"("vips":[],"peers":[],"virtual_routers":[],"virtual_servers":[],"checks":[]})");
+    EXPECT_EQ(to_json(empty()),
+              R"({"node":"lb1","version":")" ANYVIP_VERSION
+              R"(","uptime":12.345,"stopping":false,"drained":false,"bgp":null,)"
+              R"("vips":[],"peers":[],"peer_ranges":[],"virtual_routers":[],"virtual_servers":[],"checks":[]})");
 }
 
 TEST(ControlJson, TheAnswerWrapsTheStatus) {
@@ -152,8 +153,8 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
                      .sessions = 5,
                      .connections_refused = 6};
     status.peers.push_back(peer);
-    EXPECT_EQ(member(to_json(status), R"("peers":)", R"(,"virtual_routers")"),
-              R"("peers":[{"name":"tor-a","address":"10.0.0.1","asn":65000,"configured_asn":65000,)"
+    EXPECT_EQ(member(to_json(status), R"("peers":)", R"(,"peer_ranges")"),
+              R"("peers":[{"name":"tor-a","range":null,"address":"10.0.0.1","asn":65000,"configured_asn":65000,)"
               R"("state":"Established","started":true,"since":90.000,"uptime":90.000,)"
               R"("local":"10.0.0.11:40001","remote":"10.0.0.1:179",)"
               R"("router_id":"192.0.2.1","hold_time":9.000,"ipv4":true,"ipv6":false,)"
@@ -164,7 +165,51 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
               R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","age":200.000},)"
               R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
-              R"("connections_refused":6},"bfd":null}])");
+              R"("connections_refused":6},"bfd":null,"link":null}])");
+}
+
+TEST(ControlJson, ARangeTellsHowManyItHasAndWhomItTurnedAway) {
+    auto status = empty();
+    status.peer_ranges.push_back({.name = PeerName{"rack"},
+                                  .range = *net::Prefix::parse("10.0.0.0/24"),
+                                  .peer_as = bgp::ExternalAs{},
+                                  .limit = 100,
+                                  .instances = 3,
+                                  .established = 2,
+                                  .refused = 7,
+                                  .last_error = "all 100 sessions of the range are taken",
+                                  .last_error_at = now - 5s});
+    status.peers.push_back({.name = PeerName{"rack/10.0.0.7"},
+                            .range = PeerName{"rack"},
+                            .address = ip("10.0.0.7"),
+                            .peer_as = bgp::ExternalAs{},
+                            .status = {}});
+    const auto text = to_json(status);
+    EXPECT_EQ(member(text, R"("peer_ranges":)", R"(,"virtual_routers")"),
+              R"("peer_ranges":[{"name":"rack","range":"10.0.0.0/24","configured_asn":"external","limit":100,)"
+              R"("instances":3,"established":2,"refused":7,)"
+              R"("last_error":"all 100 sessions of the range are taken","last_error_age":5.000}])");
+    EXPECT_NE(text.find(R"({"name":"rack/10.0.0.7","range":"rack","address":"10.0.0.7",)"), std::string::npos) << text;
+}
+
+TEST(ControlJson, AnUnnumberedPeerTellsWhoIsOnItsLink) {
+    auto status = empty();
+    daemon::PeerStatus peer{
+        .name = PeerName{"tor"}, .address = ip("fe80::1"), .peer_as = bgp::ExternalAs{}, .status = {}};
+    auto& link = peer.link.emplace();
+    link.interface = net::InterfaceName{"eth0"};
+    link.core.own = ip("fe80::11").v6();
+    link.core.neighbor = ip("fe80::1").v6();
+    link.core.heard_at = now - 3s;
+    link.core.sent = 4;
+    link.core.received = 5;
+    link.core.discarded = 1;
+    link.core.last_discard = bgp::nd::Discard::HopLimitNot255;
+    status.peers.push_back(peer);
+    EXPECT_EQ(member(to_json(status), R"("link":{)", R"(}],"peer_ranges")"),
+              R"("link":{"interface":"eth0","local":"fe80::11","neighbor":"fe80::1","heard":3.000,)"
+              R"("another_neighbor":null,"sent":4,"received":5,"discarded":1,)"
+              R"("last_discard":"hop limit is not 255"})");
 }
 
 TEST(ControlJson, APeerWithBfdTellsItsSession) {
@@ -188,7 +233,7 @@ TEST(ControlJson, APeerWithBfdTellsItsSession) {
     session.status.counters.discarded.at(static_cast<std::size_t>(bfd::DiscardReason::TtlTooLow)) = 3;
     peer.bfd.emplace().core = session;
     status.peers.push_back(peer);
-    EXPECT_EQ(member(to_json(status), R"("bfd":{)", R"(}],"virtual_routers")"),
+    EXPECT_EQ(member(to_json(status), R"("bfd":{)", R"(,"link":null)"),
               R"("bfd":{"state":"Up","since":2.000,"diagnostic":"No Diagnostic","held_down":false,)"
               R"("hops":"multihop","local":"10.0.0.11","socket_error":null,"remote_state":"Up",)"
               R"("remote_diagnostic":"No Diagnostic","transmit_interval_ms":300.000,"receive_interval_ms":50.000,)"

@@ -1150,5 +1150,405 @@ TEST_F(DecisionWithBfdTest, TheStatusShowsTheSession) {
     EXPECT_EQ(*shown->core, session);
 }
 
+// ---- ranges of peers
+
+const std::string rack = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+graceful_shutdown = "0s"
+[[bgp.peer]]
+name = "rack"
+range = "10.0.0.0/24"
+asn = 65000
+)";
+const PeerName rack_7{"rack/10.0.0.7"};
+
+class DecisionWithRangeTest : public DecisionTest {
+protected:
+    void announce_to_two() {
+        world.load(rack + nginx + vip_www);
+        world.establish_from("rack", "10.0.0.7");
+        world.establish_from("rack", "10.0.0.8");
+        world.health("nginx", State::Up);
+        ASSERT_THAT(world.wire(), ElementsAre("rack/10.0.0.7 + 203.0.113.10/32", "rack/10.0.0.8 + 203.0.113.10/32",
+                                              "rack/10.0.0.7 end-of-rib", "rack/10.0.0.8 end-of-rib"));
+        world.clear();
+    }
+    std::vector<std::string> peers() {
+        std::vector<std::string> names;
+        for (const auto& peer : status().peers) names.push_back(peer.name.value());
+        return names;
+    }
+    std::vector<std::string> notices(NoticeKind kind) const {
+        std::vector<std::string> lines;
+        for (const auto& notice : all<Notice>(world.log)) {
+            if (notice.kind == kind) lines.push_back(notice.subject + ": " + notice.detail);
+        }
+        return lines;
+    }
+    std::vector<bgp::CeaseSubcode> cease_subcodes() const {
+        std::vector<bgp::CeaseSubcode> subcodes;
+        for (const auto& send : all<bgp::Send>(of_peers())) {
+            bgp::Framer framer;
+            framer.feed(send.bytes);
+            while (const auto raw = framer.next()) {
+                const auto message = bgp::decode(**raw, {});
+                if (!message || !std::holds_alternative<bgp::Notification>(*message)) continue;
+                subcodes.push_back(static_cast<bgp::CeaseSubcode>(std::get<bgp::Notification>(*message).subcode));
+            }
+        }
+        return subcodes;
+    }
+    std::size_t closed() const { return all<bgp::CloseConnection>(of_peers()).size(); }
+    std::vector<bgp::Action> of_peers() const {
+        std::vector<bgp::Action> actions;
+        for (const auto& action : all<PeerAction>(world.log)) actions.push_back(action.action);
+        return actions;
+    }
+};
+
+TEST_F(DecisionWithRangeTest, NobodyIsThereBeforeSomebodyConnects) {
+    world.load(rack + vip_dns);
+    EXPECT_THAT(peers(), IsEmpty());
+    EXPECT_EQ(status().peer_ranges.at(0).instances, 0U);
+    EXPECT_TRUE(all<ConfigureSpeaker>(world.log).at(0).peers.at(PeerName{"rack"}).range);
+}
+
+TEST_F(DecisionWithRangeTest, WhoConnectsFromTheRangeIsAPeerAndHearsOfTheVips) {
+    announce_to_two();
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
+    EXPECT_EQ(status().peers.at(0).address, *net::IpAddress::parse("10.0.0.7"));
+    EXPECT_EQ(status().peers.at(0).range, PeerName{"rack"});
+    EXPECT_EQ(status().peers.at(0).status.routes_wanted, 1U);
+    EXPECT_EQ(status().peer_ranges.at(0).established, 2U);
+}
+
+// What a shell reports twice over a reload: the range is gone when its connection is read.
+TEST_F(DecisionWithRangeTest, WhoIsInNoRangeIsClosedWithoutAWord) {
+    world.load(rack + vip_dns);
+    world.clear();
+    world.connect("rack", "10.0.1.7");
+    world.connect("spine", "10.0.0.7");
+    EXPECT_EQ(closed(), 2U);
+    EXPECT_THAT(peers(), IsEmpty());
+    EXPECT_EQ(status().peer_ranges.at(0).refused, 0U);
+}
+
+TEST_F(DecisionWithRangeTest, TheRouteNamesTheRangeAndAllOfItsInstancesAreMeant) {
+    world.load(rack + peer_tor_a + vip_dns + "bgp = { peers = [\"rack\"], per_peer = { rack = { med = 7 } } }\n");
+    world.establish("tor-a");
+    world.establish_from("rack", "10.0.0.7");
+    const auto sent = updates(world.log);
+    ASSERT_FALSE(sent.empty());
+    EXPECT_THAT(world.wire(),
+                ElementsAre("tor-a end-of-rib", "rack/10.0.0.7 + 203.0.113.53/32", "rack/10.0.0.7 end-of-rib"));
+    EXPECT_EQ(sent.at(1).attributes.med, 7U);
+}
+
+TEST_F(DecisionWithRangeTest, AWithdrawalWaitsForEveryInstance) {
+    announce_to_two();
+    world.slow_peers.insert(rack_7);
+    world.health("nginx", State::Down);
+    EXPECT_EQ(world.core.deadline(), t0 + 2s);  // apply_timeout
+    world.now = t0 + 500ms;
+    world.read_on("rack/10.0.0.7");
+    EXPECT_EQ(world.core.deadline(), t0 + 1500ms);  // propagation_wait
+}
+
+TEST_F(DecisionWithRangeTest, AHybridVipCountsTheSessionsOfARangeUnderItsName) {
+    world.load(rack + router + hybrid_www);
+    EXPECT_FALSE(vip::is_eligible(status().vips.at(0).verdict));
+    world.establish_from("rack", "10.0.0.7");
+    EXPECT_TRUE(vip::is_eligible(status().vips.at(0).verdict));
+    world.lose("rack/10.0.0.7");
+    EXPECT_FALSE(vip::is_eligible(status().vips.at(0).verdict));
+}
+
+TEST_F(DecisionWithRangeTest, AnInstanceIsForgottenTwoMinutesAfterItsConnection) {
+    announce_to_two();
+    world.lose("rack/10.0.0.7");
+    const auto lost = world.now;
+    while (world.core.deadline() && *world.core.deadline() < lost + 120s) world.wait();
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
+    world.wait_until(lost + 120s);
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.8"));
+}
+
+TEST_F(DecisionWithRangeTest, AnInstanceThatComesBackIsTheSameOne) {
+    announce_to_two();
+    world.lose("rack/10.0.0.7");
+    world.wait_until(world.now + 10s);
+    world.establish_from("rack", "10.0.0.7");
+    world.wait_until(world.now + 130s);
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
+    EXPECT_EQ(status().peers.at(0).status.counters.sessions, 2U);
+}
+
+TEST_F(DecisionWithRangeTest, BeyondTheLimitIsRefusedCountedAndLoggedOnce) {
+    world.load(rack + "limit = 2\n" + vip_dns);
+    world.establish_from("rack", "10.0.0.7");
+    world.establish_from("rack", "10.0.0.8");
+    world.clear();
+    world.connect("rack", "10.0.0.9");
+    world.connect("rack", "10.0.0.10");
+    EXPECT_EQ(closed(), 2U);
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
+    const auto range = status().peer_ranges.at(0);
+    EXPECT_EQ(range.refused, 2U);
+    EXPECT_EQ(range.last_error, "all 2 sessions of the range are taken");
+    EXPECT_EQ(notices(NoticeKind::PeerConnectionRefused),
+              std::vector<std::string>{"peer=rack/10.0.0.9: all 2 sessions of the range are taken"});
+}
+
+TEST_F(DecisionWithRangeTest, WhoIsNoLongerConnectedGivesItsPlace) {
+    world.load(rack + "limit = 2\n" + vip_dns);
+    world.establish_from("rack", "10.0.0.7");
+    world.establish_from("rack", "10.0.0.8");
+    world.lose("rack/10.0.0.8");
+    world.connect("rack", "10.0.0.9");
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.9"));
+}
+
+TEST_F(DecisionWithRangeTest, WhatTheSpeakerTellsOfTheRangeIsShownWithIt) {
+    world.load(rack + vip_dns);
+    world.feed(PeerEvent{PeerName{"rack"}, bgp::TransportDiagnosis{"TCP-MD5: another key?"}});
+    EXPECT_EQ(status().peer_ranges.at(0).last_error, "TCP-MD5: another key?");
+    world.feed(PeerEvent{rack_7, bgp::ConnectionRefused{"it would speak from a VIP"}});
+    EXPECT_EQ(status().peer_ranges.at(0).last_error, "it would speak from a VIP");
+    EXPECT_EQ(status().peer_ranges.at(0).refused, 1U);
+}
+
+TEST_F(DecisionWithRangeTest, ARangeThatIsRemovedEndsItsSessionsWithPeerDeconfigured) {
+    announce_to_two();
+    world.load(bgp + nginx + vip_www);
+    EXPECT_THAT(world.wire(), ElementsAre("rack/10.0.0.7 - 203.0.113.10/32", "rack/10.0.0.7 cease",
+                                          "rack/10.0.0.8 - 203.0.113.10/32", "rack/10.0.0.8 cease"));
+    EXPECT_THAT(cease_subcodes(),
+                ElementsAre(bgp::CeaseSubcode::PeerDeconfigured, bgp::CeaseSubcode::PeerDeconfigured));
+    EXPECT_THAT(peers(), ElementsAre("tor-a"));
+    EXPECT_THAT(status().peer_ranges, IsEmpty());
+}
+
+TEST_F(DecisionWithRangeTest, ANarrowerRangeEndsThoseSessionsThatAreNoLongerInIt) {
+    announce_to_two();
+    std::string narrower = rack;
+    narrower.replace(narrower.find("10.0.0.0/24"), 11, "10.0.0.8/29");
+    world.load(narrower + nginx + vip_www);
+    EXPECT_THAT(world.wire(), ElementsAre("rack/10.0.0.7 - 203.0.113.10/32", "rack/10.0.0.7 cease"));
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.8"));
+}
+
+TEST_F(DecisionWithRangeTest, AWiderRangeAndAnotherLimitTouchNobody) {
+    announce_to_two();
+    std::string wider = rack + "limit = 1\n";
+    wider.replace(wider.find("10.0.0.0/24"), 11, "10.0.0.0/16");
+    world.load(wider + nginx + vip_www);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
+}
+
+TEST_F(DecisionWithRangeTest, WhatIsAgreedOnInTheOpenResetsEverySessionOfTheRange) {
+    announce_to_two();
+    world.load(rack + "add_path = \"receive\"\n" + nginx + vip_www);
+    EXPECT_THAT(world.wire(), ElementsAre("rack/10.0.0.7 cease", "rack/10.0.0.8 cease"));
+    EXPECT_THAT(cease_subcodes(),
+                ElementsAre(bgp::CeaseSubcode::OtherConfigurationChange, bgp::CeaseSubcode::OtherConfigurationChange));
+}
+
+TEST_F(DecisionWithRangeTest, AnAddressThatGetsAPeerOfItsOwnLeavesTheRange) {
+    announce_to_two();
+    world.load(rack + "[[bgp.peer]]\nname = \"seven\"\naddress = \"10.0.0.7\"\nasn = 65000\n" + nginx + vip_www);
+    EXPECT_THAT(world.wire(), ElementsAre("rack/10.0.0.7 - 203.0.113.10/32", "rack/10.0.0.7 cease"));
+    EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.8", "seven"));
+}
+
+TEST_F(DecisionWithRangeTest, BfdComesAndGoesWithTheInstance) {
+    world.load(rack + with_bfd + vip_dns);
+    world.clear();
+    world.establish_from("rack", "10.0.0.7");
+    ASSERT_EQ(all<ConfigureBfd>(world.log).size(), 1U);
+    const auto session = all<ConfigureBfd>(world.log).at(0).sessions.at(0);
+    EXPECT_EQ(session.peer, rack_7);
+    EXPECT_EQ(session.remote, *net::IpAddress::parse("10.0.0.7"));
+    world.tell(BfdStateChanged{
+        rack_7, {bfd::SessionState::Init, bfd::SessionState::Up, bfd::Diagnostic::None, bfd::SessionState::Up}});
+    world.tell(BfdStateChanged{rack_7,
+                               {bfd::SessionState::Up, bfd::SessionState::Down,
+                                bfd::Diagnostic::ControlDetectionTimeExpired, bfd::SessionState::Down}});
+    EXPECT_NE(status().peers.at(0).status.state, bgp::State::Established);
+    world.clear();
+    world.wait_until(world.now + 121s);
+    ASSERT_EQ(all<ConfigureBfd>(world.log).size(), 1U);
+    EXPECT_THAT(all<ConfigureBfd>(world.log).at(0).sessions, IsEmpty());
+}
+
+TEST_F(DecisionWithRangeTest, AStoppedDaemonAdmitsNobody) {
+    announce_to_two();
+    world.feed(StopRequested{"SIGTERM"});
+    while (all<StopFinished>(world.log).empty()) world.wait();
+    world.clear();
+    world.connect("rack", "10.0.0.9");
+    EXPECT_EQ(closed(), 1U);
+    EXPECT_THAT(world.wire(), IsEmpty());
+}
+
+// ---- unnumbered peers
+
+const std::string on_eth0 = R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+graceful_shutdown = "0s"
+[[bgp.peer]]
+name = "tor"
+interface = "eth0"
+asn = "external"
+)";
+const net::InterfaceName eth0{"eth0"};
+const net::Ipv6Address own_address = *net::Ipv6Address::parse("fe80::11");
+const net::Ipv6Address tor_address = *net::Ipv6Address::parse("fe80::1");
+const PeerName tor{"tor"};
+
+class DecisionUnnumberedTest : public DecisionTest {
+protected:
+    void link(std::optional<net::Ipv6Address> address, std::uint32_t index = 3) {
+        world.tell(LinkLocalChanged{eth0, net::InterfaceIndex{index}, address});
+    }
+    void hear(const net::Ipv6Address& from) {
+        world.feed(LinkPacket{eth0, {from, 255, bgp::nd::encode(bgp::nd::RouterAdvertisement{})}});
+    }
+    void start() {
+        world.load(on_eth0 + vip_dns);
+        link(own_address);
+        hear(tor_address);
+    }
+    bgp::PeerConfig peer() const { return all<ConfigureSpeaker>(world.log).back().peers.at(tor); }
+    std::size_t attempts() const {
+        std::size_t count = 0;
+        for (const auto& action : all<PeerAction>(world.log)) {
+            count += std::holds_alternative<bgp::OpenConnection>(action.action) ? 1 : 0;
+        }
+        return count;
+    }
+};
+
+TEST_F(DecisionUnnumberedTest, NothingIsTriedBeforeARouterIsHeard) {
+    world.load(on_eth0 + vip_dns);
+    EXPECT_TRUE(peer().passive);
+    EXPECT_TRUE(peer().address.is_unspecified());
+    link(own_address);
+    world.wait_until(world.now + 60s);
+    EXPECT_EQ(attempts(), 0U);
+    EXPECT_EQ(status().peers.at(0).link->core.own, own_address);
+}
+
+TEST_F(DecisionUnnumberedTest, TheSocketIsThereBeforeTheFirstAdvertisement) {
+    world.load(on_eth0 + vip_dns);
+    world.clear();
+    link(own_address);
+    EXPECT_EQ(all<ConfigureLinks>(world.log), (std::vector{ConfigureLinks{{{eth0, net::InterfaceIndex{3}}}}}));
+    ASSERT_TRUE(place_of<SendLinkPacket>(world.log));
+    EXPECT_LT(place_of<ConfigureLinks>(world.log), place_of<SendLinkPacket>(world.log));
+    EXPECT_EQ(all<SendLinkPacket>(world.log).at(0).packet.source, own_address);
+}
+
+TEST_F(DecisionUnnumberedTest, ARouterThatIsHeardIsConnectedToAtOnceFromOurOwnAddress) {
+    start();
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+    EXPECT_EQ(peer().source, net::IpAddress{own_address});
+    EXPECT_EQ(peer().device, "eth0");
+    EXPECT_FALSE(peer().passive);
+    EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(DecisionUnnumberedTest, WhoIsHeardOnAnInterfaceOfNoPeerIsNobody) {
+    world.load(bgp + vip_dns);
+    link(own_address);
+    world.clear();
+    hear(tor_address);
+    EXPECT_THAT(world.log, IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, AnInterfaceThatVanishesEndsTheSessionAndThatOfAnotherIndexBeginsANewOne) {
+    start();
+    world.establish("tor");
+    ASSERT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+    world.clear();
+    link(std::nullopt);
+    EXPECT_THAT(world.wire(), ElementsAre("tor cease"));
+    EXPECT_TRUE(peer().address.is_unspecified());
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    world.clear();
+    link(own_address, 4);
+    hear(tor_address);
+    EXPECT_EQ(all<ConfigureLinks>(world.log).back().links.at(eth0), net::InterfaceIndex{4});
+    EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(DecisionUnnumberedTest, AnotherAddressOfOursResetsTheSession) {
+    start();
+    world.establish("tor");
+    world.clear();
+    link(*net::Ipv6Address::parse("fe80::12"));
+    EXPECT_THAT(world.wire(), ElementsAre("tor cease"));
+    EXPECT_EQ(peer().source, *net::IpAddress::parse("fe80::12"));
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+}
+
+TEST_F(DecisionUnnumberedTest, ASecondRouterIsALineOfTheLogAndNoMore) {
+    start();
+    world.establish("tor");
+    world.clear();
+    hear(*net::Ipv6Address::parse("fe80::2"));
+    hear(*net::Ipv6Address::parse("fe80::2"));
+    EXPECT_EQ(all<Notice>(world.log),
+              (std::vector{Notice{NoticeKind::PeerNeighborIgnored, "peer=tor", "fe80::2 is a router on eth0 too"}}));
+    EXPECT_TRUE(all<ConfigureSpeaker>(world.log).empty());
+}
+
+TEST_F(DecisionUnnumberedTest, AReloadThatChangesNothingOfItTouchesNothing) {
+    start();
+    world.establish("tor");
+    world.clear();
+    world.load(on_eth0 + vip_dns + vip_www + nginx);
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).empty());
+    EXPECT_EQ(peer().address, net::IpAddress{tor_address});
+    EXPECT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+}
+
+TEST_F(DecisionUnnumberedTest, AReloadThatRemovesItClosesItsSocket) {
+    start();
+    world.establish("tor");
+    world.clear();
+    world.load(bgp + vip_dns);
+    EXPECT_THAT(world.wire(), ElementsAre("tor - 203.0.113.53/32", "tor cease"));
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    EXPECT_THAT(all<SendLinkPacket>(world.log), IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, AStoppedDaemonIsSilentOnTheLink) {
+    start();
+    world.feed(StopRequested{"SIGTERM"});
+    while (all<StopFinished>(world.log).empty()) world.wait();
+    EXPECT_TRUE(all<ConfigureLinks>(world.log).back().links.empty());
+    world.clear();
+    world.wait_until(world.now + 60s);
+    hear(tor_address);
+    EXPECT_THAT(all<SendLinkPacket>(world.log), IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, BfdGoesToTheNeighborThroughTheInterface) {
+    world.load(on_eth0 + "bfd = {}\n" + vip_dns);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+    link(own_address);
+    hear(tor_address);
+    ASSERT_EQ(all<ConfigureBfd>(world.log).size(), 1U);
+    const auto session = all<ConfigureBfd>(world.log).at(0).sessions.at(0);
+    EXPECT_EQ(session.remote, net::IpAddress{tor_address});
+    EXPECT_EQ(session.interface, eth0);
+    EXPECT_EQ(session.hops, bfd::Hops::Single);
+}
+
 }  // namespace
 }  // namespace anyvip::daemon

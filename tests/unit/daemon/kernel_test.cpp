@@ -570,6 +570,26 @@ TEST_F(KernelTest, AnInterfaceIsToldAgainWhenItChangedAndWhenItIsGone) {
     EXPECT_THAT(take<InterfaceChanged>(), ElementsAre(InterfaceChanged{eth1, std::nullopt, {}}));
 }
 
+// Product rule 11: a VIP of a virtual router may be link-local, and is not what we talk to a neighbour from.
+TEST_F(KernelTest, TheDecisionLoopHearsOfTheLinkLocalAddressThatIsNoVip) {
+    const auto own = on_eth1("fe80::5/64");
+    world.links[eth1] = link(eth1, 3);
+    world.addresses = {on_eth1("fe80::1/64"), own};
+    world.tell(OwnedLoaded{{.addresses = {on_eth1("fe80::1/64").key}, .virtual_servers = {}}});
+    world.tell(mail(Adopt{}));
+    const auto address = net::Ipv6Address::parse("fe80::5");
+    EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{3}, address}));
+    world.links[eth1].running = false;
+    world.tell(KernelNotified{});
+    EXPECT_THAT(take<LinkLocalChanged>(), IsEmpty()) << "a cable that is pulled takes no address away";
+    world.links[eth1] = link(eth1, 4);
+    world.tell(KernelNotified{});
+    EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{4}, address}));
+    world.links[eth1].admin_up = false;
+    world.tell(KernelNotified{});
+    EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{4}, std::nullopt}));
+}
+
 // Product rule 2: a reading that failed would have given up every virtual router.
 TEST_F(KernelTest, AnInterfaceIsNotGoneBecauseItCouldNotBeRead) {
     world.links[eth1] = link(eth1, 3);

@@ -138,6 +138,26 @@ TEST_F(ObservationTest, LosingAllOfThemIsNotAbsence) {
     EXPECT_EQ(known(30s), Knowledge::Unknown);
 }
 
+TEST_F(ObservationTest, AnObserverThatCameByItselfTellsAndIsForgottenWithItsSession) {
+    const PeerName guest{"rack 10.0.0.7"};
+    see(a, silent, 1s);
+    see(b, silent, 1s);
+    see(guest, tells(primary), 2s);
+    EXPECT_EQ(known(2s), Knowledge::Heard);
+    see(guest, lost, 3s);
+    EXPECT_EQ(known(3s), Knowledge::Heard);
+    see(guest, silent, 10s);
+    EXPECT_EQ(known(30s), Knowledge::None);
+    see(guest, tells(primary), 40s);
+    see(guest, lost, 41s);
+    seen.configure(20s, {a, b}, at(41s));
+    EXPECT_EQ(known(41s), Knowledge::Heard);
+    seen.forget(guest);
+    EXPECT_EQ(known(41s), Knowledge::None);
+    seen.forget(a);
+    EXPECT_EQ(known(41s), Knowledge::None);
+}
+
 TEST_F(ObservationTest, AnObserverThatLeavesTheConfigurationIsForgotten) {
     see(a, tells(primary), 1s);
     see(b, silent, 1s);

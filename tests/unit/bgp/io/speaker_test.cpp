@@ -30,6 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::BgpNode;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::run_until;
@@ -279,6 +280,87 @@ TEST_F(SpeakerTest, AnAddressInUseIsAProblemAndASecondTryASolution) {
     ASSERT_EQ(router->configure({endpoint}).size(), 1U);
     first.reset();
     EXPECT_THAT(router->configure({endpoint}), IsEmpty());
+}
+
+/// A Speaker with a range of 127.0.0.2 to .3, and a peer at .2; events come under the names that it gives.
+class SpeakerWithRangeTest : public ::testing::Test {
+protected:
+    SpeakerWithRangeTest() { EXPECT_TRUE(network.usable()) << "needs root"; }
+    static PeerConfig range() {
+        PeerConfig config;
+        config.range = *net::Prefix::parse("127.0.0.2/31");
+        config.address = config.range->address();
+        config.passive = true;
+        return config;
+    }
+    static PeerConfig host() {
+        PeerConfig config;
+        config.address = ipv4("127.0.0.2");
+        config.passive = true;
+        return config;
+    }
+    void listen(const Peers& peers) { ASSERT_THAT(speaker.configure({{ipv4("127.0.0.1"), 0}}, peers, {}), IsEmpty()); }
+    /// Connects from there, with a key or without.
+    void connect(const char* address, const Password& key = {}) {
+        auto& socket = sockets.emplace_back(context, boost::asio::ip::tcp::v4());
+        const auto listening = speaker.listening().at(0);
+        if (!key.empty()) {
+            ASSERT_TRUE(set_md5_key(socket.native_handle(), net::Prefix::host(listening.address), key));
+        }
+        socket.bind({boost::asio::ip::make_address(address), 0});
+        socket.async_connect({boost::asio::ip::make_address("127.0.0.1"), listening.port},
+                             [](const boost::system::error_code&) {});
+    }
+    bool run_until_true(auto condition, std::chrono::milliseconds limit = 5s) {
+        const auto end = std::chrono::steady_clock::now() + limit;
+        while (!condition() && std::chrono::steady_clock::now() < end) {
+            context.restart();
+            context.run_one_for(50ms);
+        }
+        return condition();
+    }
+
+    testing::OwnNetwork network;
+    boost::asio::io_context context;
+    std::vector<std::string> opened;
+    Speaker speaker{context.get_executor(), [this](const PeerName& name, const Event& event) {
+                        if (std::holds_alternative<ConnectionOpened>(event)) opened.push_back(name.value());
+                    }};
+    std::vector<boost::asio::ip::tcp::socket> sockets;
+};
+
+TEST_F(SpeakerWithRangeTest, WhatConnectsFromThereHasTheRangesNameAndItsAddress) {
+    listen({{PeerName{"all"}, range()}, {PeerName{"host"}, host()}});
+    connect("127.0.0.3");
+    ASSERT_TRUE(run_until_true([&] { return opened.size() == 1; }));
+    connect("127.0.0.2");
+    ASSERT_TRUE(run_until_true([&] { return opened.size() == 2; }));
+    connect("127.0.0.4");
+    EXPECT_FALSE(run_until_true([&] { return opened.size() == 3; }, 300ms));
+    EXPECT_THAT(opened, ElementsAre("all/127.0.0.3", "host"));
+}
+
+// RFC 2385 over a prefix: positive and negative.
+TEST_F(SpeakerWithRangeTest, TheKeyOfTheRangeIsAskedOfEachOfItsAddresses) {
+    auto keyed = range();
+    keyed.password = Password{"correct horse"};
+    listen({{PeerName{"all"}, keyed}});
+    connect("127.0.0.3");
+    connect("127.0.0.2", Password{"correct horse"});
+    ASSERT_TRUE(run_until_true([&] { return !opened.empty(); }));
+    EXPECT_FALSE(run_until_true([&] { return opened.size() == 2; }, 300ms));
+    EXPECT_THAT(opened, ElementsAre("all/127.0.0.2"));
+}
+
+TEST_F(SpeakerWithRangeTest, ARangeThatLosesItsKeyIsOpenToAll) {
+    auto keyed = range();
+    keyed.password = Password{"correct horse"};
+    listen({{PeerName{"all"}, keyed}});
+    const auto endpoint = speaker.listening().at(0);
+    ASSERT_THAT(speaker.configure({{ipv4("127.0.0.1"), 0}}, {{PeerName{"all"}, range()}}, {}), IsEmpty());
+    ASSERT_EQ(speaker.listening().at(0), endpoint);
+    connect("127.0.0.3");
+    EXPECT_TRUE(run_until_true([&] { return !opened.empty(); }));
 }
 
 /// A Speaker with one peer, which is a bare socket: it reads when the test says so.
