@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (withdrawn && (!said.nlri.empty() || said.mp_reach)) std::abort();
     }
     said.errors.clear();
+    said.refused.clear();
     if (said.nlri.empty() && !said.mp_reach) said.attributes = {};  // They meant nothing, and are not written.
     anyvip::wire::Writer out;
     encode(said, {four_octet_as, false, ibgp, add_path}, out);

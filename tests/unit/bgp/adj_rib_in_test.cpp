@@ -65,16 +65,6 @@ TEST(AdjRibIn, WithoutARuleNothingIsAccepted) {
     EXPECT_THAT(rib.routes(), IsEmpty());
 }
 
-TEST(ImportRule, TakesItsPrefixAndWhatIsMoreSpecificUpToItsLength) {
-    const ImportRule rule{.prefix = prefix("10.0.0.0/8"), .max_length = 24};
-    EXPECT_TRUE(rule.takes(prefix("10.0.0.0/8")));
-    EXPECT_TRUE(rule.takes(prefix("10.200.3.0/24")));
-    EXPECT_FALSE(rule.takes(prefix("10.200.3.0/25")));
-    EXPECT_FALSE(rule.takes(prefix("0.0.0.0/0")));
-    EXPECT_FALSE(rule.takes(prefix("11.0.0.0/8")));
-    EXPECT_FALSE(rule.takes(prefix("2001:db8::/24")));
-}
-
 TEST_F(AdjRibInTest, AcceptsWhatARuleNames) {
     (void)learn(announce(prefix("10.1.0.0/16")));
     (void)learn(announce(prefix("192.0.2.0/24")));
