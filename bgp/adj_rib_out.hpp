@@ -51,6 +51,7 @@ struct Export {
     bool ipv6 = false;
     bool ipv4_over_ipv6 = false;            ///< RFC 8950: the peer takes IPv4 routes with an IPv6 next hop
     std::optional<Asn> only_to_customer{};  ///< RFC 9234 §5
+    bool keeps_for_long = false;            ///< RFC 9494: the peer does, after the session has ended
     std::optional<net::Ipv4Address> next_hop;
     std::optional<net::Ipv6Address> next_hop6;
     friend bool operator==(const Export&, const Export&) = default;

@@ -13,6 +13,17 @@
 #include "anyvip/overloaded.hpp"
 
 namespace anyvip::bgp {
+namespace {
+
+/// RFC 9494 §3: of some family. Without any it would only do so for what a router behind it asks for.
+bool keeps_for_long(const std::vector<Capability>& offered) {
+    return std::ranges::any_of(offered, [](const Capability& capability) {
+        const auto* const llgr = std::get_if<LongLivedGracefulRestart>(&capability);
+        return llgr != nullptr && !llgr->families.empty();
+    });
+}
+
+}  // namespace
 
 /// One handle(): the event goes to the machines, what they answer is carried out or handed on in order.
 class Peer::Turn {
@@ -471,6 +482,7 @@ private:
             .ipv6 = negotiated.ipv6,
             .ipv4_over_ipv6 = negotiated.extended_next_hop,
             .only_to_customer = negotiated.role ? otc_to_send(*negotiated.role, config.local_as) : std::nullopt,
+            .keeps_for_long = keeps_for_long(seat.offered),
             .next_hop = config.next_hop,
             .next_hop6 = config.next_hop6};
         if (!exported.next_hop && local.is_v4()) exported.next_hop = local.v4();

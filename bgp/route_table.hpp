@@ -38,6 +38,7 @@ struct RouteAttributes {
     std::uint8_t prepend = 0;                   ///< our AS so many times more; external peers only
     std::optional<std::uint32_t> local_pref{};  ///< internal peers only; nullopt: 100
     std::optional<net::IpAddress> next_hop{};   ///< of the prefix' family; nullopt: the session's
+    bool no_llgr = true;  ///< a peer that would keep it as stale for long is told not to (RFC 9494 §4.1)
     friend auto operator<=>(const RouteAttributes&, const RouteAttributes&) = default;
 };
 

@@ -93,7 +93,7 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("delay_open", &Peer::delay_open, Effect::NextTime)
         .field("extended_next_hop", &Peer::extended_next_hop, Effect::Reset)
         .field("link_local_next_hop", &Peer::link_local_next_hop, Effect::Reset)
-        .field("add_path", &Peer::add_path_receive, Effect::Reset)
+        .field("add_path", &Peer::add_path, Effect::Reset)
         .field("role", &Peer::role, Effect::Reset)
         .field("strict_role", &Peer::strict_role, Effect::Reset)
         .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime)

@@ -171,6 +171,11 @@ std::string word_of(LinkLocalNextHop form) {
     return "?";
 }
 
+std::string_view word_of(const AddPath& add_path) {
+    if (add_path.send && add_path.receive) return "both";
+    return add_path.send ? "send" : "receive";
+}
+
 std::string bfd_table(const PeerBfd& bfd) {
     InlineTable table;
     table.key("interval", bfd.interval).key("receive_interval", bfd.receive_interval);
@@ -215,7 +220,7 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (peer.link_local_next_hop) out.key("link_local_next_hop", word_of(*peer.link_local_next_hop));
     out.key("families", words_of(peer.families));
     if (peer.delay_open > Duration::zero()) out.key("delay_open", peer.delay_open);
-    if (peer.add_path_receive) out.key("add_path", std::string{"receive"});
+    if (peer.add_path != AddPath{}) out.key("add_path", word_of(peer.add_path));
     if (peer.role) out.key("role", word_of(*peer.role));
     if (peer.strict_role) out.key("strict_role", peer.strict_role);
     if (peer.capability_fallback) out.key("capability_fallback", peer.capability_fallback);
@@ -332,6 +337,7 @@ InlineTable attributes_table(const RouteAttributes& attributes) {
     InlineTable table;
     table.key("communities", attributes.communities).key("large_communities", attributes.large_communities);
     table.key("med", attributes.med).key("prepend", attributes.prepend).key("local_pref", attributes.local_pref);
+    if (!attributes.no_llgr) table.key("no_llgr", attributes.no_llgr);
     return table;
 }
 

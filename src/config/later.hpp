@@ -20,8 +20,6 @@ inline constexpr LaterWord later_words[] = {
     {"", "notify", ""},
     {"", "sync_group", ""},
     {"bgp", "graceful_restart", ""},
-    {"bgp.peer", "add_path", "both"},
-    {"bgp.peer", "add_path", "send"},
     {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
     {"bgp.peer", "tcp_ao", ""},

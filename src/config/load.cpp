@@ -207,8 +207,11 @@ constexpr Choice<BgpRole> roles[] = {{"provider", BgpRole::Provider},
 
 /// What is offered in the OPEN beyond families.
 void read_capabilities(Section& section, Asn own, Peer& peer) {
-    constexpr Choice<bool> add_path[] = {{"off", false}, {"receive", true}};
-    section.choice("add_path", peer.add_path_receive, add_path);
+    constexpr Choice<AddPath> add_path[] = {{"off", {}},
+                                            {"receive", {.send = false, .receive = true}},
+                                            {"send", {.send = true, .receive = false}},
+                                            {"both", {.send = true, .receive = true}}};
+    section.choice("add_path", peer.add_path, add_path);
     if (section.find("role") != nullptr) {
         BgpRole role{};
         const std::size_t before = section.errors().count();
@@ -691,11 +694,15 @@ struct WellKnown {
     Community community;
 };
 
-/// RFC 1997, RFC 3765, RFC 7999, RFC 8326.
+/// RFC 1997, RFC 3765, RFC 7999, RFC 8326, RFC 9494.
 constexpr WellKnown well_known_communities[]{
-    {"graceful-shutdown", {65535, 0}},       {"blackhole", {65535, 666}},
-    {"no-export", {65535, 65281}},           {"no-advertise", {65535, 65282}},
-    {"no-export-subconfed", {65535, 65283}}, {"no-peer", {65535, 65284}},
+    {"graceful-shutdown", {65535, 0}},
+    {"blackhole", {65535, 666}},
+    {"no-export", {65535, 65281}},
+    {"no-advertise", {65535, 65282}},
+    {"no-export-subconfed", {65535, 65283}},
+    {"no-peer", {65535, 65284}},
+    {"no-llgr", {65535, 7}},
 };
 
 std::optional<Community> parse_community(const std::string& text) {
@@ -746,6 +753,7 @@ void read_attributes(Section& section, RouteAttributes& attributes) {
     section.integer("med", attributes.med, 0, 4294967295);
     section.integer("prepend", attributes.prepend, 0, 16);
     section.integer("local_pref", attributes.local_pref, 0, 4294967295);
+    section.read("no_llgr", attributes.no_llgr);
 }
 
 void read_per_peer(const Value& table, VipBgp& bgp, Errors& errors) {

@@ -36,7 +36,7 @@ bool tells_of_others(const Bgp& bgp, const Vip& vip, const Peer& peer) {
     const RouteAttributes& attributes = own == vip.bgp.per_peer.end() ? vip.bgp.attributes : own->second;
     const bool internal = peer.asn == bgp.asn;
     const bool worse = internal ? attributes.local_pref.value_or(100) < 100 : attributes.prepend > 0;
-    return peer.add_path_receive || worse;
+    return peer.add_path.receive || worse;
 }
 
 void warn_about_standby(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {

@@ -101,6 +101,7 @@ bgp::RouteAttributes route_attributes(const config::RouteAttributes& from, Annou
     to.med = from.med;
     to.prepend = from.prepend;
     to.local_pref = from.local_pref;
+    to.no_llgr = from.no_llgr;
     if (announcement == Announcement::GracefulShutdown) {  // RFC 8326 §4.2
         to.communities.push_back(bgp::graceful_shutdown_community);
         to.local_pref = 0;
@@ -212,7 +213,7 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.delay_open = peer.delay_open;
     to.extended_next_hop = peer.extended_next_hop;
     if (peer.link_local_next_hop) to.link_local_form = link_local_form(*peer.link_local_next_hop);
-    to.add_path.receive = peer.add_path_receive;
+    to.add_path = {.send = peer.add_path.send, .receive = peer.add_path.receive};
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
     to.capability_fallback = peer.capability_fallback;

@@ -106,6 +106,13 @@ enum class MaxPrefixesAction : std::uint8_t { Refuse, Stop };
 /// (draft-ietf-idr-linklocal-capability), or in the 32 octets of RFC 2545 twice, or behind ::.
 enum class LinkLocalNextHop : std::uint8_t { Alone, Twice, AfterUnspecified };
 
+/// Several paths for a prefix (RFC 7911).
+struct AddPath {
+    bool send = false;     ///< ours carry a path identifier; there is one for each prefix
+    bool receive = false;  ///< the peer may tell several
+    friend bool operator==(const AddPath&, const AddPath&) = default;
+};
+
 struct Peer {
     PeerName name;
     net::IpAddress address;            ///< with `range`: its first
@@ -131,7 +138,7 @@ struct Peer {
     Duration delay_open{0};          ///< how long to wait for the peer's OPEN before ours; 0: not at all
     bool extended_next_hop = false;  ///< IPv4 routes may have IPv6 next hops (RFC 8950)
     std::optional<LinkLocalNextHop> link_local_next_hop;  ///< nullopt: "auto", as both ends agree
-    bool add_path_receive = false;                        ///< the peer may tell several paths for a prefix (RFC 7911)
+    AddPath add_path;
     std::optional<BgpRole> role;
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
@@ -242,6 +249,8 @@ struct RouteAttributes {
     std::optional<std::uint32_t> med;
     std::uint8_t prepend = 0;                 ///< 0..16 times our own AS more (external peers)
     std::optional<std::uint32_t> local_pref;  ///< internal peers; nullopt: 100
+    /// A peer that keeps routes for long after a session ended is told not to with this one (RFC 9494).
+    bool no_llgr = true;
     friend bool operator==(const RouteAttributes&, const RouteAttributes&) = default;
 };
 

@@ -497,6 +497,53 @@ TEST_F(PeerTest, APeerThatDoesNotReadGetsOnlyTheNewestState) {
 }
 
 // RFC 9003, and product rule 7: withdraw, then Cease, then close.
+TEST_F(PeerTest, TenThousandFlapsBeforeAPeerThatDoesNotReadAreOneChangeAPrefix) {
+    establish();
+    std::size_t octets = 0;
+    for (std::uint32_t flap = 0; flap < 10'000; ++flap) {
+        std::vector<RouteChange> both;
+        for (const char* text : {"203.0.113.10/32", "203.0.113.11/32"}) {
+            both.push_back(
+                {prefix(text), flap % 2 == 0 ? std::optional{Route{.attributes = {.med = flap}}} : std::nullopt});
+        }
+        for (const auto& send : all<Send>(feed(RoutesChanged{routes.change(both)}))) octets += send.bytes.size();
+        ASSERT_LE(octets, Peer::send_window);
+    }
+    EXPECT_LE(routes.size(), 2U);
+    // The last of them withdrew: what the peer still has to be told is that, once, or nothing.
+    std::size_t changes = 0;
+    for (const auto& message : sent(feed(Written{ConnectionId{1}, 1U << 30U}))) {
+        const auto& update = std::get<Update>(message);
+        EXPECT_THAT(update.nlri, IsEmpty());
+        changes += update.withdrawn.size();
+    }
+    EXPECT_LE(changes, 2U);
+    EXPECT_EQ(peer.status().routes_announced, 0U);
+}
+
+// RFC 9494 §4.1: positive; a peer that keeps routes for long is told not to.
+// RFC 9494 §4.1: negative; where it does not, or the operator wants it to, nothing is said.
+TEST_F(PeerTest, APeerThatKeepsRoutesForLongIsToldNotTo) {
+    const auto communities_for = [&](std::vector<LongLivedGracefulRestart::Entry> families, bool no_llgr) {
+        become(config_of_node());
+        auto offer = router_open();
+        offer.capabilities.emplace_back(GracefulRestart{});
+        offer.capabilities.emplace_back(LongLivedGracefulRestart{std::move(families)});
+        (void)feed(
+            RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{.attributes = {.no_llgr = no_llgr}}})});
+        (void)feed(Start{});
+        (void)open(1, 1);
+        (void)receive(1, offer);
+        const auto update = std::get<Update>(sent(receive(1, Keepalive{})).at(0));
+        (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), std::nullopt})});
+        return update.attributes.communities;
+    };
+    const LongLivedGracefulRestart::Entry ipv4{.family = ipv4_unicast, .stale_time = 86400s};
+    EXPECT_EQ(communities_for({ipv4}, true), (std::set<Community>{no_llgr_community}));
+    EXPECT_THAT(communities_for({ipv4}, false), IsEmpty());
+    EXPECT_THAT(communities_for({}, true), IsEmpty());
+}
+
 TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
     establish();
     (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});

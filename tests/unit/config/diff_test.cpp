@@ -86,7 +86,7 @@ TEST(ConfigDiff, WhatIsOfferedInTheOpenResetsThatSession) {
     Peer& peer = to.bgp->peers[0];
     peer.device = "vrf-red";
     peer.extended_next_hop = true;
-    peer.add_path_receive = true;
+    peer.add_path.receive = true;
     peer.role = BgpRole::Customer;
     peer.strict_role = true;
     EXPECT_EQ(describe(diff(example(), to)),

@@ -292,7 +292,8 @@ TEST(ConfigLoad, WhatASessionOffersIsOffUnlessAskedFor) {
     const Config plain = parsed(one_peer);
     const Peer& peer = plain.bgp->peers[0];
     EXPECT_EQ(peer.role, std::nullopt);
-    EXPECT_FALSE(peer.strict_role || peer.extended_next_hop || peer.add_path_receive || peer.capability_fallback);
+    EXPECT_FALSE(peer.strict_role || peer.extended_next_hop || peer.capability_fallback);
+    EXPECT_EQ(peer.add_path, AddPath{});
     EXPECT_EQ(peer.delay_open, Duration::zero());
     EXPECT_EQ(peer.device, "");
     EXPECT_EQ(format(plain).find("role"), std::string::npos);
@@ -303,10 +304,21 @@ TEST(ConfigLoad, WhatASessionOffersIsOffUnlessAskedFor) {
     const Config full = parsed(one_peer + words);
     const Peer& with = full.bgp->peers[0];
     EXPECT_EQ(with.role, BgpRole::RouteServerClient);
-    EXPECT_TRUE(with.strict_role && with.add_path_receive && with.capability_fallback);
+    EXPECT_TRUE(with.strict_role && with.add_path.receive && with.capability_fallback);
     EXPECT_EQ(with.delay_open, 5s);
     EXPECT_EQ(with.device, "vrf-red");
     EXPECT_EQ(parsed(format(full)), full);
+}
+
+TEST(ConfigLoad, SeveralPathsAreSentReceivedOrBoth) {
+    for (const auto& [word, add_path] : {std::pair{"off", AddPath{}},
+                                         {"receive", {.send = false, .receive = true}},
+                                         {"send", {.send = true, .receive = false}},
+                                         {"both", {.send = true, .receive = true}}}) {
+        const Config config = parsed(one_peer + "add_path = \"" + word + "\"\n");
+        EXPECT_EQ(config.bgp->peers[0].add_path, add_path);
+        EXPECT_EQ(parsed(format(config)), config);
+    }
 }
 
 TEST(ConfigLoad, NothingIsImportedUnlessItIsNamed) {
@@ -465,6 +477,14 @@ TEST(ConfigWarnings, ARoleSpeaksToEveryKindOfPeer) {
     EXPECT_THAT(warnings(announced("", "role = \"backup\"")), IsEmpty());
     EXPECT_THAT(warnings(announced("", "bgp = { local_pref = 50 }")),
                 ElementsAre(HasSubstr("local_pref has no effect")));
+}
+
+TEST(ConfigLoad, NobodyIsToKeepARouteForLongUnlessItIsSaid) {
+    EXPECT_TRUE(announced("", "").vips[0].bgp.attributes.no_llgr);
+    const Config kept = announced("", "bgp = { no_llgr = false, per_peer = { tor-a = { no_llgr = true } } }");
+    EXPECT_FALSE(kept.vips[0].bgp.attributes.no_llgr);
+    EXPECT_TRUE(kept.vips[0].bgp.per_peer.at(PeerName{"tor-a"}).no_llgr);
+    EXPECT_EQ(parsed(format(kept)).vips, kept.vips);
 }
 
 TEST(ConfigLoad, AStandbyPrefersOthersAndHasItsTimes) {

@@ -206,7 +206,7 @@ TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
     from.device = "vrf-red";
     from.delay_open = 5s;
     from.extended_next_hop = true;
-    from.add_path_receive = true;
+    from.add_path.receive = true;
     from.strict_role = true;
     from.capability_fallback = true;
     const std::vector<std::pair<config::BgpRole, bgp::Role>> roles{
