@@ -1,6 +1,7 @@
 #include "bgp/peer.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -15,11 +16,13 @@
 namespace anyvip::bgp {
 namespace {
 
-/// RFC 9494 §3: of some family. Without any it would only do so for what a router behind it asks for.
+/// RFC 9494 §3: with a time for some family. FRR offers all of them with none, when nobody has asked for it.
 bool keeps_for_long(const std::vector<Capability>& offered) {
     return std::ranges::any_of(offered, [](const Capability& capability) {
         const auto* const llgr = std::get_if<LongLivedGracefulRestart>(&capability);
-        return llgr != nullptr && !llgr->families.empty();
+        return llgr != nullptr && std::ranges::any_of(llgr->families, [](const auto& family) {
+                   return family.stale_time > std::chrono::seconds{0};
+               });
     });
 }
 

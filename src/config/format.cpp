@@ -337,7 +337,7 @@ InlineTable attributes_table(const RouteAttributes& attributes) {
     InlineTable table;
     table.key("communities", attributes.communities).key("large_communities", attributes.large_communities);
     table.key("med", attributes.med).key("prepend", attributes.prepend).key("local_pref", attributes.local_pref);
-    if (!attributes.no_llgr) table.key("no_llgr", attributes.no_llgr);
+    table.key("no_llgr", attributes.no_llgr);
     return table;
 }
 

@@ -542,6 +542,7 @@ TEST_F(PeerTest, APeerThatKeepsRoutesForLongIsToldNotTo) {
     EXPECT_EQ(communities_for({ipv4}, true), (std::set<Community>{no_llgr_community}));
     EXPECT_THAT(communities_for({ipv4}, false), IsEmpty());
     EXPECT_THAT(communities_for({}, true), IsEmpty());
+    EXPECT_THAT(communities_for({{.family = ipv4_unicast, .stale_time = 0s}}, true), IsEmpty());
 }
 
 TEST_F(PeerTest, StopWithdrawsThenSaysCeaseThenCloses) {
