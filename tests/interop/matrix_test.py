@@ -51,7 +51,7 @@ FACTS = {
 }
 
 # Rows that we have no way to hold yet.
-LATER = ("ADD-PATH, we send", "unnumbered", "graceful restart")
+LATER = ("unnumbered", "graceful restart")
 
 
 class Speaker:
@@ -198,7 +198,8 @@ SPEAKERS = [
     Speaker("GTSM over two hops", 18, "ttl_security = 2" + PASSIVE, {"ttl_security": True, "hops": 2}, far=True),
     Speaker("IPv4 routes over an IPv6 next hop", 31, "extended_next_hop = true", {"extended_next_hop": True},
             over_ipv6=True, negotiated="extended-next-hop"),
-    Speaker("ADD-PATH, we receive", 32, 'add_path = "receive"', {"add_path": True}, negotiated="add-path-receive"),
+    Speaker("ADD-PATH, both ways", 32, 'add_path = "both"', {"add_path": True},
+            negotiated="add-path-send=ipv4+ipv6 add-path-receive=ipv4+ipv6"),
     Speaker("roles", 33, 'role = "peer"', {"role": "peer"}, negotiated="role"),
     Speaker("BFD", 41, "bfd = {{}}", {"bfd": True}),
     Speaker("BFD over IPv6", 42, "bfd = {{}}", {"bfd": True}, over_ipv6=True),
