@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
@@ -33,7 +34,8 @@ struct AddPathWish {
     friend bool operator==(const AddPathWish&, const AddPathWish&) = default;
 };
 
-/// TCP-MD5 key (RFC 2385). Without describe() and operator<<, so that it cannot get into a log by accident.
+/// A key of TCP-MD5 (RFC 2385) or TCP-AO. Without describe() and operator<<, so that it cannot get into a log by
+/// accident.
 class Password {
 public:
     Password() = default;
@@ -45,6 +47,18 @@ public:
 
 private:
     std::string text_;
+};
+
+/// RFC 5926: what every implementation of TCP-AO has.
+enum class TcpAoAlgorithm : std::uint8_t { HmacSha1, Aes128Cmac };
+
+/// A master key tuple of TCP-AO (RFC 5925 §3.1), less the connections that it is for.
+struct TcpAoKey {
+    std::uint8_t send_id = 0;     ///< KeyID of what we send
+    std::uint8_t receive_id = 0;  ///< of what the peer sends
+    TcpAoAlgorithm algorithm = TcpAoAlgorithm::HmacSha1;
+    Password key;
+    friend bool operator==(const TcpAoKey&, const TcpAoKey&) = default;
 };
 
 /// What the operator says about one peer, and what of our own the peer sees. A value: Peer keeps a copy,
@@ -66,6 +80,7 @@ struct PeerConfig {
     std::optional<std::uint8_t> ttl_security;  ///< GTSM (RFC 5082): hops; a TTL below 256 - hops is refused
     std::uint8_t multihop = 1;                 ///< outgoing TTL without ttl_security
     Password password;                         ///< empty: no TCP-MD5
+    std::vector<TcpAoKey> tcp_ao;              ///< empty: no TCP-AO; never beside a password
 
     std::chrono::seconds hold_time{9};  ///< 0 or 3..65535; the smaller of both ends' counts
     Duration connect_retry = std::chrono::seconds{5};

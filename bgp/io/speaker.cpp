@@ -18,6 +18,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "bgp/io/endpoint.hpp"
+#include "bgp/io/tcp_ao.hpp"
 
 namespace anyvip::bgp::io {
 
@@ -60,6 +61,11 @@ std::optional<net::IpAddress> chosen_source(const Tcp::endpoint& to, const std::
     return from_asio(local).address;
 }
 
+OptionResult set_keys(int listener, const PeerConfig& peer) {
+    if (!peer.password.empty()) return set_md5_key(listener, addresses_of(peer), peer.password);
+    return set_tcp_ao_keys(listener, peer, SocketRole::Listens);
+}
+
 std::string speaks_from_vip(const net::IpAddress& address) {
     return "it would speak from " + address.to_string() + ", which is a VIP";
 }
@@ -100,18 +106,7 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
         listener.second->close(ignored);
         return true;
     });
-    // Keys that are not wanted any more, before those that are: a peer may have changed its name.
-    for (const auto& [name, peer] : peers_) {
-        const auto now = peers.find(name);
-        const bool keeps_a_key = now != peers.end() && addresses_of(now->second) == addresses_of(peer) &&
-                                 now->second.device == peer.device && !now->second.password.empty();
-        if (keeps_a_key || peer.password.empty()) continue;
-        for (const auto& [where, acceptor] : listeners_) {
-            if (where.serves(peer)) {
-                (void)set_md5_key(acceptor->native_handle(), addresses_of(peer), Password{});
-            }
-        }
-    }
+    remove_keys(peers);
     peers_ = peers;
     for (const auto& where : wanted) {
         if (listeners_.contains(where)) continue;
@@ -127,15 +122,35 @@ std::vector<std::string> Speaker::configure(const std::vector<net::Endpoint>& li
     return problems;
 }
 
+/// Keys that are not wanted any more, before those that are: a peer may have changed its name.
+void Speaker::remove_keys(const Peers& wanted) {
+    for (const auto& [name, before] : peers_) {
+        const auto found = wanted.find(name);
+        const bool stays = found != wanted.end() && addresses_of(found->second) == addresses_of(before) &&
+                           found->second.device == before.device;
+        for (const auto& [where, acceptor] : listeners_) {
+            if (!where.serves(before)) continue;
+            if (!before.password.empty() && !(stays && !found->second.password.empty())) {
+                (void)set_md5_key(acceptor->native_handle(), addresses_of(before), Password{});
+            }
+            for (const auto& key : before.tcp_ao) {
+                if (stays && std::ranges::find(found->second.tcp_ao, key) != found->second.tcp_ao.end()) continue;
+                (void)remove_tcp_ao_key(acceptor->native_handle(), before, key);
+            }
+        }
+    }
+}
+
 /// A listening socket without a peer's key would take unsigned connections: those are then refused. GTSM counts from
 /// the SYN on where all peers of the socket want it; for the others it begins with the connection.
 void Speaker::protect_listeners(std::vector<std::string>& problems) {
     unprotected_.clear();
     for (const auto& [name, peer] : peers_) {
-        if (peer.password.empty() || peer.address.is_unspecified()) continue;
+        // Of an unnumbered peer that nobody has heard.
+        if (peer.unnumbered && peer.address.is_unspecified()) continue;
         for (const auto& [where, acceptor] : listeners_) {
             if (!where.serves(peer)) continue;
-            const auto set = set_md5_key(acceptor->native_handle(), addresses_of(peer), peer.password);
+            const auto set = set_keys(acceptor->native_handle(), peer);
             if (set) continue;
             unprotected_.insert(name);
             problems.push_back("peer " + describe(name) + " on " + describe(where.endpoint) + ": " +

@@ -96,6 +96,7 @@ private:
     };
 
     [[nodiscard]] std::expected<std::shared_ptr<Tcp::acceptor>, OptionError> listen_on(const Listen& where);
+    void remove_keys(const Peers& wanted);
     void protect_listeners(std::vector<std::string>& problems);
     static boost::asio::awaitable<void> accept(std::weak_ptr<Speaker*> alive, std::shared_ptr<Tcp::acceptor> acceptor,
                                                std::string device);

@@ -12,6 +12,8 @@
 #include <initializer_list>
 #include <system_error>
 
+#include "bgp/io/tcp_ao.hpp"
+
 namespace anyvip::bgp::io {
 namespace {
 
@@ -80,6 +82,7 @@ OptionResult prepare_to_connect(int socket, const PeerConfig& peer) {
     return first_error({
         bind_to_device(socket, peer.device),
         peer.password.empty() ? OptionResult{} : set_md5_key(socket, net::Prefix::host(peer.address), peer.password),
+        set_tcp_ao_keys(socket, peer, SocketRole::Connects),
         prepare_accepted(socket, peer),
     });
 }
@@ -134,6 +137,9 @@ OptionResult set_md5_key(int socket, const net::Prefix& peers, const Password& p
 }
 
 std::string describe(const OptionError& error) {
+    if (error.option.starts_with("TCP_AO") && error.code == ENOPROTOOPT) {
+        return error.option + ": this kernel has no TCP-AO (CONFIG_TCP_AO, since Linux 6.7)";
+    }
     return error.option + ": " + std::generic_category().message(error.code);
 }
 

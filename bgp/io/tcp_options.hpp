@@ -10,10 +10,10 @@
 
 /// What a TCP socket must have set before a BGP session may run over it. Non-logging.
 ///
-/// Fails closed: a socket whose MD5 key or TTL check could not be set is not used.
+/// Fails closed: a socket whose key or TTL check could not be set is not used.
 /// TCP-MD5 (RFC 2385) for an address or for a prefix of them, GTSM (RFC 5082), CS6 (RFC 4594), SO_BINDTODEVICE for
-/// sessions of an interface or a VRF, TCP_USER_TIMEOUT = hold time, so that a peer that vanished is noticed even while
-/// we only send. Not implemented: TCP-AO (RFC 5925), which no kernel had that this was built on.
+/// sessions of an interface or a VRF, TCP-AO (tcp_ao.hpp), TCP_USER_TIMEOUT = hold time, so that a peer that vanished
+/// is noticed even while we only send.
 namespace anyvip::bgp::io {
 
 struct OptionError {

@@ -86,6 +86,7 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("idle_hold", &Peer::idle_hold, Effect::NextTime)
         .field("password_file", &Peer::password_file, Effect::NextTime)
         .field("password", &Peer::password, Effect::Reset)
+        .field("tcp_ao", &Peer::tcp_ao, Effect::Reset)
         .field("next_hop", &Peer::next_hop, Effect::NextTime)
         .field("next_hop6", &Peer::next_hop6, Effect::NextTime)
         .field("families", &Peer::families, Effect::Reset)

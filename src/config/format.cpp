@@ -184,6 +184,17 @@ std::string bfd_table(const PeerBfd& bfd) {
     return table.text();
 }
 
+std::string tcp_ao_list(const std::vector<TcpAoKey>& keys) {
+    std::string text;
+    for (const TcpAoKey& key : keys) {
+        InlineTable table;
+        table.key("key_file", key.key_file).key("send_id", key.send_id).key("receive_id", key.receive_id);
+        table.key("algorithm", key.algorithm == TcpAoAlgorithm::HmacSha1 ? "hmac-sha1-96" : "aes-128-cmac-96");
+        text += (text.empty() ? "[" : ", ") + table.text();
+    }
+    return text + ']';
+}
+
 void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     out.header("[[bgp.peer]]");
     out.key("name", peer.name);
@@ -214,6 +225,7 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (!peer.range) out.key("connect_retry", peer.connect_retry);
     out.key("idle_hold", peer.idle_hold);
     if (!peer.password_file.empty()) out.key("password_file", peer.password_file);
+    if (!peer.tcp_ao.empty()) out.raw("tcp_ao", tcp_ao_list(peer.tcp_ao));
     if (peer.next_hop) out.key("next_hop", net::IpAddress{*peer.next_hop});
     if (peer.next_hop6) out.key("next_hop6", net::IpAddress{*peer.next_hop6});
     if (peer.extended_next_hop || peer.interface) out.key("extended_next_hop", peer.extended_next_hop);

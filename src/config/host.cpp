@@ -32,7 +32,7 @@ std::expected<std::string, std::string> read_file(const fs::path& path) {
     return text;
 }
 
-/// What a kernel holds of a TCP-MD5 key (TCP_MD5SIG_MAXKEYLEN).
+/// What a kernel holds of a key (TCP_MD5SIG_MAXKEYLEN, TCP_AO_MAXKEYLEN).
 constexpr std::size_t longest_password = 80;
 
 std::expected<std::string, std::string> read_password(const fs::path& path) {
@@ -46,7 +46,7 @@ std::expected<std::string, std::string> read_password(const fs::path& path) {
     if (!text) return std::unexpected{subject + text.error()};
     while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
     if (text->empty()) return std::unexpected{subject + "it is empty"};
-    if (text->size() > longest_password) return std::unexpected{subject + "a TCP-MD5 password has at most 80 octets"};
+    if (text->size() > longest_password) return std::unexpected{subject + "a key has at most 80 octets"};
     return text;
 }
 

@@ -22,7 +22,6 @@ inline constexpr LaterWord later_words[] = {
     {"bgp", "graceful_restart", ""},
     {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
-    {"bgp.peer", "tcp_ao", ""},
     {"virtual_router", "bfd", ""},
     {"virtual_router", "notify", ""},
     {"virtual_router", "sync_group", ""},

@@ -185,17 +185,53 @@ void read_hold_time(Section& section, Peer& peer) {
     }
 }
 
-void read_password(Section& section, const Host& host, Peer& peer) {
-    section.read("password_file", peer.password_file);
-    const Value* value = section.find("password_file");
+/// What the file at `key` holds.
+void read_secret(Section& section, std::string_view key, const Host& host, std::string& file, Secret& secret) {
+    section.read(key, file);
+    const Value* value = section.find(key);
     if (value == nullptr || !std::holds_alternative<std::string>(value->data)) return;
-    if (peer.password_file.empty()) return section.mismatch(*value, "the path of a file");
+    if (file.empty()) return section.mismatch(*value, "the path of a file");
     if (!host.read_password) return;
-    auto password = host.read_password(peer.password_file);
-    if (password) {
-        peer.password = Secret{*std::move(password)};
+    auto text = host.read_password(file);
+    if (text) {
+        secret = Secret{*std::move(text)};
     } else {
-        section.error(value->place, password.error());
+        section.error(value->place, text.error());
+    }
+}
+
+TcpAoKey read_tcp_ao_key(const Value& table, const Host& host, const Peer& peer, Errors& errors) {
+    TcpAoKey key;
+    Section section{table, "bgp.peer.tcp_ao", errors};
+    constexpr Choice<TcpAoAlgorithm> algorithms[] = {{"hmac-sha1-96", TcpAoAlgorithm::HmacSha1},
+                                                     {"aes-128-cmac-96", TcpAoAlgorithm::Aes128Cmac}};
+    if (section.require("key_file") != nullptr) read_secret(section, "key_file", host, key.key_file, key.key);
+    if (section.require("send_id") != nullptr) section.integer("send_id", key.send_id, 0, 255);
+    if (section.require("receive_id") != nullptr) section.integer("receive_id", key.receive_id, 0, 255);
+    section.choice("algorithm", key.algorithm, algorithms);
+    // RFC 5925 §3.1: of two that match a segment, nobody could say which one it was made with.
+    if (std::ranges::find(peer.tcp_ao, key.send_id, &TcpAoKey::send_id) != peer.tcp_ao.end()) {
+        section.error(section.place("send_id"), "another key of the peer has this \"send_id\"");
+    }
+    if (std::ranges::find(peer.tcp_ao, key.receive_id, &TcpAoKey::receive_id) != peer.tcp_ao.end()) {
+        section.error(section.place("receive_id"), "another key of the peer has this \"receive_id\"");
+    }
+    return key;
+}
+
+void read_keys(Section& section, const Host& host, Peer& peer) {
+    read_secret(section, "password_file", host, peer.password_file, peer.password);
+    for (const Value& item : section.array("tcp_ao")) {
+        if (!std::holds_alternative<Table>(item.data)) {
+            section.mismatch(item, "a table such as { key_file = \"tor.key\", send_id = 1, receive_id = 1 }");
+            continue;
+        }
+        peer.tcp_ao.push_back(read_tcp_ao_key(item, host, peer, section.errors()));
+    }
+    // An empty list would look like a protection that there is not.
+    if (section.is_empty_array("tcp_ao")) section.error(section.place("tcp_ao"), "\"tcp_ao\" needs at least one key");
+    if (section.find("tcp_ao") != nullptr && section.find("password_file") != nullptr) {
+        section.error(section.place("tcp_ao"), "\"tcp_ao\" and \"password_file\" exclude one another");
     }
 }
 
@@ -390,7 +426,7 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     if (peer.bfd && !peer.device.empty()) {
         section.error(section.place("bfd"), "\"bfd\" beside \"device\" is not available yet in this version");
     }
-    read_password(section, host, peer);
+    read_keys(section, host, peer);
     read_import(section, peer);
     return peer;
 }

@@ -210,7 +210,7 @@ private:
             const auto* const key = peer.range ? "range" : "passive";
             errors_.add(place_of(table, key), "a passive peer needs a listening address, and \"listen\" is empty");
         }
-        check_covering_key(peer, table);
+        check_covering_keys(peer, table);
     }
 
     void check_interface(const Peer& peer, const Value& table) {
@@ -231,18 +231,37 @@ private:
         errors_.add(place, "the range " + peer.range->to_string() + " is there already, " + first_at(first->second));
     }
 
-    /// Of the keys that match, the kernel takes the longest prefix, and it knows no "none".
-    void check_covering_key(const Peer& peer, const Value& table) {
-        if (!peer.password_file.empty() || peer.interface) return;
+    /// Of the keys that match, the kernel takes the longest prefix, and it knows no "none"; nor does it have keys of
+    /// both kinds for an address, nor two of TCP-AO with one identifier (RFC 5925 §3.1).
+    void check_covering_keys(const Peer& peer, const Value& table) {
+        if (peer.interface) return;
         const auto own = peer.range.value_or(net::Prefix::host(peer.address));
-        const auto wider = [&](const Peer& other) {
-            return other.range && !other.password_file.empty() && other.device == peer.device &&
-                   other.range->contains(peer.address) && other.range->length() < own.length();
+        for (const Peer& other : config_.bgp->peers) {
+            const bool covers = other.range && other.device == peer.device && other.range->contains(peer.address) &&
+                                other.range->length() < own.length();
+            if (covers && !fits_covering_key(peer, other, table)) return;
+        }
+    }
+
+    bool fits_covering_key(const Peer& peer, const Peer& wider, const Value& table) {
+        const auto kind_of = [](const Peer& keyed) -> std::string_view {
+            return !keyed.password_file.empty() ? "password_file" : keyed.tcp_ao.empty() ? "" : "tcp_ao";
         };
-        const auto covering = std::ranges::find_if(config_.bgp->peers, wider);
-        if (covering == config_.bgp->peers.end()) return;
-        errors_.add(place_of(table, "name"), "it is in the range of " + quote(covering->name.value()) +
-                                                 ", whose key counts for it too: it needs a \"password_file\"");
+        const auto kind = kind_of(wider);
+        if (!kind.empty() && kind_of(peer) != kind) {
+            errors_.add(place_of(table, "name"), "it is in the range of " + quote(wider.name.value()) +
+                                                     ", whose key counts for it too: it needs a " + quote(kind));
+            return false;
+        }
+        const bool shares_id = std::ranges::any_of(peer.tcp_ao, [&](const TcpAoKey& key) {
+            return std::ranges::any_of(wider.tcp_ao, [&](const TcpAoKey& theirs) {
+                return key.send_id == theirs.send_id || key.receive_id == theirs.receive_id;
+            });
+        });
+        if (!shares_id) return true;
+        errors_.add(place_of(table, "tcp_ao"),
+                    "a key has an identifier of one of " + quote(wider.name.value()) + ", in whose range the peer is");
+        return false;
     }
 
     void check_address(const Peer& peer, const Value& table, PeerPlaces& seen) {

@@ -71,6 +71,7 @@ auto find_named(Items& items, const Name& name) {
 Decision::Actions Decision::handle(const Event& event, TimePoint now) {
     Turn turn{.now = now, .wire = {}, .rest = {}};
     std::visit([&](const auto& e) { on(e, turn); }, event);
+    follow_neighbors(turn);
     flush_routes(turn);
     complete_initial_routes(turn);
     renew_leases(turn);
@@ -793,13 +794,13 @@ void Decision::feed_link(const net::InterfaceName& interface, const bgp::link::E
     const auto own = link.core.interface();
     const auto actions = link.core.handle(event, turn.now);
     if (link.core.interface() != own) open_links(turn);  // Before the first packet.
-    bool neighbor_changed = link.core.interface() != own;
+    turn.neighbors_changed = turn.neighbors_changed || link.core.interface() != own;
     for (const auto& action : actions) {
         std::visit(
             overloaded{
                 [&](const bgp::link::SendPacket& packet) { turn.rest.emplace_back(SendLinkPacket{interface, packet}); },
                 [&](const bgp::link::NeighborChanged& changed) {
-                    neighbor_changed = true;
+                    turn.neighbors_changed = true;
                     const auto who = changed.neighbor ? changed.neighbor->to_string() : "nobody";
                     turn.rest.emplace_back(
                         Notice{NoticeKind::PeerNeighborChanged, subject(link.peer), who + " on " + interface.value()});
@@ -812,13 +813,15 @@ void Decision::feed_link(const net::InterfaceName& interface, const bgp::link::E
             },
             action);
     }
-    if (neighbor_changed && speaker_) follow_neighbor(turn);
 }
 
-/// The session goes where the neighbour is.
-void Decision::follow_neighbor(Turn& turn) {
-    configure_peers(turn);
-    configure_bfd(wanted_bfd(), turn);
+/// The session goes where the neighbour is. At the end of a turn: a session that ends may be what a neighbour goes
+/// with.
+void Decision::follow_neighbors(Turn& turn) {
+    while (std::exchange(turn.neighbors_changed, false) && stage_ != Stage::Stopped) {
+        configure_peers(turn);
+        configure_bfd(wanted_bfd(), turn);
+    }
 }
 
 void Decision::open_links(Turn& turn) {

@@ -236,6 +236,7 @@ private:
         std::vector<bgp::RouteChange> routes = {};
         std::set<VipName> withdrawn = {};
         std::set<RouterName> routers = {};  ///< whose lease may be another one now
+        bool neighbors_changed = false;     ///< unnumbered peers have other addresses now
     };
 
     void on(const DecisionMail& mail, Turn& turn);
@@ -311,7 +312,7 @@ private:
     void feed_link(const net::InterfaceName& interface, const bgp::link::Event& event, Turn& turn);
     void open_links(Turn& turn);
     void follow_interface(const net::InterfaceName& interface, Turn& turn);
-    void follow_neighbor(Turn& turn);
+    void follow_neighbors(Turn& turn);
     [[nodiscard]] bgp::PeerConfig with_neighbor(bgp::PeerConfig config) const;
     [[nodiscard]] std::optional<PeerStatus::Link> link_status(const PeerName& peer) const;
     [[nodiscard]] ConfigureBfd wanted_bfd() const;

@@ -57,6 +57,14 @@ bgp::Role role(config::BgpRole role) {
     return bgp::Role::Customer;
 }
 
+bgp::TcpAoKey tcp_ao_key(const config::TcpAoKey& key) {
+    const bool hmac = key.algorithm == config::TcpAoAlgorithm::HmacSha1;
+    return {.send_id = key.send_id,
+            .receive_id = key.receive_id,
+            .algorithm = hmac ? bgp::TcpAoAlgorithm::HmacSha1 : bgp::TcpAoAlgorithm::Aes128Cmac,
+            .key = bgp::Password{key.key.reveal()}};
+}
+
 bgp::LinkLocalForm link_local_form(config::LinkLocalNextHop form) {
     switch (form) {
         case config::LinkLocalNextHop::Alone: return bgp::LinkLocalForm::Alone;
@@ -202,6 +210,7 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     to.ttl_security = peer.ttl_security;
     to.multihop = peer.multihop;
     to.password = bgp::Password{peer.password.reveal()};
+    for (const auto& key : peer.tcp_ao) to.tcp_ao.push_back(tcp_ao_key(key));
     to.hold_time = std::chrono::duration_cast<std::chrono::seconds>(peer.hold_time);
     to.connect_retry = peer.connect_retry;
     to.idle_hold = peer.idle_hold;

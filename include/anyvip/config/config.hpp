@@ -102,6 +102,20 @@ struct ImportRule {
 
 /// What happens to the route above max_prefixes.
 enum class MaxPrefixesAction : std::uint8_t { Refuse, Stop };
+
+/// RFC 5926: what every implementation of TCP-AO has.
+enum class TcpAoAlgorithm : std::uint8_t { HmacSha1, Aes128Cmac };
+
+/// A master key tuple of TCP-AO (RFC 5925).
+struct TcpAoKey {
+    std::string key_file;
+    Secret key;                   ///< what the file holds; only load() reads it
+    std::uint8_t send_id = 0;     ///< of what we send
+    std::uint8_t receive_id = 0;  ///< of what the peer sends
+    TcpAoAlgorithm algorithm = TcpAoAlgorithm::HmacSha1;
+    friend bool operator==(const TcpAoKey&, const TcpAoKey&) = default;
+};
+
 /// How a next hop is written that is a link-local address without a global one: alone in 16 octets
 /// (draft-ietf-idr-linklocal-capability), or in the 32 octets of RFC 2545 twice, or behind ::.
 enum class LinkLocalNextHop : std::uint8_t { Alone, Twice, AfterUnspecified };
@@ -131,6 +145,7 @@ struct Peer {
     Duration idle_hold = std::chrono::seconds{1};  ///< the first back-off after an error
     std::string password_file;                     ///< empty: no TCP-MD5 (RFC 2385)
     Secret password;                               ///< what the file holds; only load() reads it
+    std::vector<TcpAoKey> tcp_ao;                  ///< not beside a password; the first is what we begin with
     std::optional<net::Ipv4Address> next_hop;      ///< of IPv4 routes; nullopt: our end of an IPv4 session
     std::optional<net::Ipv6Address> next_hop6;     ///< of IPv6 routes; nullopt: our end of an IPv6 session
     Families families;

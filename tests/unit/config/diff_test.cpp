@@ -129,6 +129,14 @@ TEST(ConfigDiff, APasswordResetsTheSessionAndIsNotPrinted) {
     EXPECT_EQ(describe(diff(example(), to)), "~ peer a: password (session reset)\n1 session reset");
 }
 
+TEST(ConfigDiff, AnotherKeyOfTcpAoResetsTheSessionAndIsNotPrinted) {
+    Config from = example();
+    from.bgp->peers[0].tcp_ao = {{.key_file = "a.key", .key = Secret{"hunter1"}, .send_id = 1, .receive_id = 1}};
+    Config to = from;
+    to.bgp->peers[0].tcp_ao[0].key = Secret{"hunter2"};
+    EXPECT_EQ(describe(diff(from, to)), "~ peer a: tcp_ao (session reset)\n1 session reset");
+}
+
 TEST(ConfigDiff, AnotherRouterIdResetsEverySession) {
     Config to = example();
     to.bgp->router_id.address = *net::Ipv4Address::parse("10.0.0.12");

@@ -627,5 +627,26 @@ TEST(ConfigLoad, AnUnnumberedPeerIsPrintedAsItWasRead) {
     }
 }
 
+TEST(ConfigLoad, KeysOfTcpAoAreReadAndPrintedWithoutTheirSecrets) {
+    const Host host{.name = "lb1",
+                    .source_towards = {},
+                    .read_password = [](const std::string& file) -> std::expected<std::string, std::string> {
+                        return "moon-" + file;
+                    }};
+    std::string text = peer_range;
+    text.insert(text.find("[[vip]]"),
+                "tcp_ao = [{ key_file = \"old\", send_id = 1, receive_id = 2, algorithm = \"aes-128-cmac-96\" }, "
+                "{ key_file = \"new\", send_id = 3, receive_id = 4 }]\n");
+    const auto config = parsed(text, host);
+    const auto& keys = config.bgp->peers[0].tcp_ao;
+    ASSERT_EQ(keys.size(), 2U);
+    EXPECT_EQ(keys[0].key.reveal(), "moon-old");
+    EXPECT_EQ(keys[0].algorithm, TcpAoAlgorithm::Aes128Cmac);
+    EXPECT_EQ((std::pair{keys[1].send_id, keys[1].receive_id}), (std::pair<std::uint8_t, std::uint8_t>{3, 4}));
+    EXPECT_EQ(keys[1].algorithm, TcpAoAlgorithm::HmacSha1);
+    EXPECT_THAT(format(config), ::testing::Not(HasSubstr("moon-")));
+    EXPECT_EQ(parsed(format(config), host), config) << format(config);
+}
+
 }  // namespace
 }  // namespace anyvip::config

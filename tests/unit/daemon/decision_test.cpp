@@ -1538,6 +1538,31 @@ TEST_F(DecisionUnnumberedTest, AStoppedDaemonIsSilentOnTheLink) {
     EXPECT_THAT(all<SendLinkPacket>(world.log), IsEmpty());
 }
 
+// Its session ends, and with it goes a neighbour whose advertisements have ended long ago.
+TEST_F(DecisionUnnumberedTest, ANeighborThatGoesWithItsSessionIsNoReasonToBeginAnew) {
+    start();
+    world.establish("tor");
+    world.wait_until(world.now + 1h);
+    ASSERT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+    world.clear();
+    world.feed(StopRequested{"SIGTERM"});
+    while (all<StopFinished>(world.log).empty()) world.wait();
+    EXPECT_THAT(all<ConfigureSpeaker>(world.log), IsEmpty());
+    EXPECT_EQ(attempts(), 0U);
+    EXPECT_THAT(status().peers, IsEmpty());
+}
+
+TEST_F(DecisionUnnumberedTest, ANeighborThatGoesWithItsSessionDoesNotDisturbAReload) {
+    start();
+    world.establish("tor");
+    world.wait_until(world.now + 1h);
+    world.clear();
+    world.load(on_eth0 + "add_path = \"receive\"\n" + peer_tor_a + vip_dns);
+    EXPECT_THAT(world.wire(), ElementsAre("tor cease"));
+    EXPECT_TRUE(peer().address.is_unspecified());
+    EXPECT_EQ(status().peers.size(), 2U);
+}
+
 TEST_F(DecisionUnnumberedTest, BfdGoesToTheNeighborThroughTheInterface) {
     world.load(on_eth0 + "bfd = {}\n" + vip_dns);
     EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());

@@ -22,6 +22,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "bgp/io/tcp_ao.hpp"
 #include "support/bgp_node.hpp"
 #include "support/own_network.hpp"
 
@@ -131,6 +132,57 @@ TEST_F(SpeakerTest, AWrongKeyGivesNoneAndIsNamed) {
     EXPECT_TRUE(until(10s, [&] { return last_error_of(*router).find("TCPMD5Failure") != std::string::npos; }))
         << last_error_of(*router);
     EXPECT_FALSE(both_established());
+}
+
+/// True where the kernel has TCP-AO.
+bool has_tcp_ao(const PeerConfig& keyed) {
+    const auto socket = new_socket(keyed.address.family());
+    const auto set = set_tcp_ao_keys(socket.value_or(-1), keyed, SocketRole::Connects);
+    ::close(socket.value_or(-1));
+    return set.has_value();
+}
+
+// RFC 5925: positive where the kernel has it. Where it has not there is no session, and both ends say why.
+TEST_F(SpeakerTest, WithTcpAoTheSessionIsSignedOrThereIsNone) {
+    auto here = active();
+    auto there = passive();
+    here.tcp_ao = {{.send_id = 1, .receive_id = 2, .key = Password{"correct horse"}}};
+    there.tcp_ao = {{.send_id = 2, .receive_id = 1, .key = Password{"correct horse"}}};
+    if (has_tcp_ao(here)) {
+        start(here, there);
+        EXPECT_TRUE(until(5s, [&] { return both_established(); }));
+        return;
+    }
+    router.emplace(context, there);
+    const auto problems = router->configure({{ipv4("127.0.0.2"), 0}});
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0], HasSubstr("this kernel has no TCP-AO"));
+    here.port = router->speaker().listening().at(0).port;
+    node.emplace(context, here);
+    ASSERT_THAT(node->configure({}), IsEmpty());
+    router->feed(Start{});
+    node->feed(Start{});
+    EXPECT_TRUE(until(5s, [&] { return last_error_of(*node).find("this kernel has no TCP-AO") != std::string::npos; }))
+        << last_error_of(*node);
+    EXPECT_FALSE(until(1s, [&] { return both_established(); }));
+}
+
+// RFC 5925: negative. What comes without a signature is not taken, by a kernel that knows the key or by us.
+TEST_F(SpeakerTest, WhereTcpAoIsExpectedAnUnsignedConnectionIsNone) {
+    auto there = passive();
+    there.tcp_ao = {{.send_id = 2, .receive_id = 1, .key = Password{"correct horse"}}};
+    router.emplace(context, there);
+    (void)router->configure({{ipv4("127.0.0.2"), 0}});
+    auto here = active();
+    here.port = router->speaker().listening().at(0).port;
+    node.emplace(context, here);
+    ASSERT_THAT(node->configure({}), IsEmpty());
+    router->feed(Start{});
+    node->feed(Start{});
+    EXPECT_FALSE(until(1s, [&] { return both_established(); }));
+    if (!has_tcp_ao(there)) {
+        EXPECT_THAT(last_error_of(*router), HasSubstr("the kernel did not take the key of the peer"));
+    }
 }
 
 TEST_F(SpeakerTest, NoKeyGivesNoneWhereOneIsExpectedAndThatIsNamed) {
