@@ -65,7 +65,7 @@ std::string toml(const Track& track) {
     return "{ check = " + toml(track.check) + ", weight = " + toml(*track.weight) + " }";
 }
 std::string toml(const ImportRule& rule) {
-    const auto prefix = quote(rule.prefix.to_string());
+    auto prefix = quote(rule.prefix.to_string());
     if (rule.max_length == rule.prefix.length()) return prefix;
     return "{ prefix = " + prefix + ", max_length = " + std::to_string(rule.max_length) + " }";
 }

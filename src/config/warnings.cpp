@@ -44,10 +44,10 @@ void warn_about_standby(const Config& config, const Vip& vip, std::vector<std::s
     for (const Peer& peer : config.bgp->peers) {
         if (std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) continue;
         if (tells_of_others(*config.bgp, vip, peer)) continue;
-        const std::string key = peer.asn == config.bgp->asn ? "local_pref below 100" : "prepend";
-        warnings.push_back(subject + "a standby that announces would not hear from " + quote(peer.name.value()) +
-                           " that the primary is back: it needs add_path = \"receive\", or " + key +
-                           " so that its own route is the worse one");
+        std::string warning = subject + "a standby that announces would not hear from " + quote(peer.name.value());
+        warning += " that the primary is back: it needs add_path = \"receive\", or ";
+        warning += peer.asn == config.bgp->asn ? "local_pref below 100" : "prepend";
+        warnings.push_back(warning + " so that its own route is the worse one");
     }
     const bool external =
         std::ranges::any_of(config.bgp->peers, [&](const Peer& peer) { return peer.asn != config.bgp->asn; });
