@@ -124,30 +124,30 @@ private:
         State shown = before;
         for (const auto& action : peer_.handle(event, now_)) {
             require(!describe(action).empty());
-            std::visit(overloaded{[&](const OpenConnection& a) {
-                                      require(a.attempt > attempt_);
-                                      attempt_ = a.attempt;
-                                  },
-                                  [&](const Send& a) {
-                                      require(open_.contains(a.connection) && a.bytes.size() >= header_size);
-                                  },
-                                  [&](const CloseConnection& a) { require(open_.erase(a.connection) == 1); },
-                                  [&](const SessionUp&) {
-                                      require(!up_);
-                                      up_ = true;
-                                  },
-                                  [&](const SessionDown&) {
-                                      require(up_);
-                                      up_ = false;
-                                  },
-                                  [&](const bgp::StateChanged& a) {
-                                      require(a.from == shown && a.to != shown);
-                                      shown = a.to;
-                                  },
-                                  [&](const RoutesReceived&) {}, [&](const RefreshBegins&) {},
-                                  [&](const RefreshEnds&) {}, [&](const WatchedRoutesChanged&) {},
-                                  [&](const InitialRoutesReceived&) {}, [&](const MaxPrefixesReached&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
-                       action);
+            std::visit(
+                overloaded{
+                    [&](const OpenConnection& a) {
+                        require(a.attempt > attempt_);
+                        attempt_ = a.attempt;
+                    },
+                    [&](const Send& a) { require(open_.contains(a.connection) && a.bytes.size() >= header_size); },
+                    [&](const CloseConnection& a) { require(open_.erase(a.connection) == 1); },
+                    [&](const SessionUp&) {
+                        require(!up_);
+                        up_ = true;
+                    },
+                    [&](const SessionDown&) {
+                        require(up_);
+                        up_ = false;
+                    },
+                    [&](const bgp::StateChanged& a) {
+                        require(a.from == shown && a.to != shown);
+                        shown = a.to;
+                    },
+                    [&](const RoutesReceived&) {}, [&](const RefreshBegins&) {}, [&](const RefreshEnds&) {},
+                    [&](const WatchedRoutesChanged&) {}, [&](const InitialRoutesReceived&) {},
+                    [&](const MaxPrefixesReached&) {}, [&](const AbortOpen&) {}, [&](const RoutesSent&) {}},
+                action);
         }
         const auto status = peer_.status();
         require(shown == peer_.state());

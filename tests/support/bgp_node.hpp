@@ -44,15 +44,15 @@ public:
             events_.pop_front();
             for (const auto& action : peer_.handle(next, now())) {
                 log.push_back(describe(action));
-                std::visit(overloaded{[&](const bgp::SessionUp&) {}, [&](const bgp::SessionDown&) {},
-                                      [&](const bgp::RoutesSent&) { ++routes_sent; },
-                                      [&](const bgp::RoutesReceived& received) { updates.push_back(received.update); },
-                                      [&](const bgp::RefreshBegins&) {}, [&](const bgp::RefreshEnds&) {},
-                                      [&](const bgp::WatchedRoutesChanged&) {}, [&](const bgp::InitialRoutesReceived&) {},
-                                      [&](const bgp::MaxPrefixesReached&) {},
-                                      [&](const bgp::StateChanged&) {},
-                                      [&](const auto& wanted) { speaker_.perform(name_, wanted); }},
-                           action);
+                std::visit(
+                    overloaded{[&](const bgp::SessionUp&) {}, [&](const bgp::SessionDown&) {},
+                               [&](const bgp::RoutesSent&) { ++routes_sent; },
+                               [&](const bgp::RoutesReceived& received) { updates.push_back(received.update); },
+                               [&](const bgp::RefreshBegins&) {}, [&](const bgp::RefreshEnds&) {},
+                               [&](const bgp::WatchedRoutesChanged&) {}, [&](const bgp::InitialRoutesReceived&) {},
+                               [&](const bgp::MaxPrefixesReached&) {}, [&](const bgp::StateChanged&) {},
+                               [&](const auto& wanted) { speaker_.perform(name_, wanted); }},
+                    action);
             }
         }
         busy_ = false;
