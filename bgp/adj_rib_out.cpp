@@ -305,7 +305,7 @@ private:
                 full_ = true;
                 return;
             }
-            rib_.told(slot).batch = rib_.batch_;
+            rib_.told(slot).batch = rib_.batch_ & (batches - 1);
             finish(slot, id);
         }
     }
