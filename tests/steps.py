@@ -157,6 +157,8 @@ def steps():
         Step("demo", ["lab/demo"], needs=("release",), minutes=10,
              environment={"ANYVIP_BIN_DIR": str(ROOT / "build" / "release")}),
         Step("docker", ["tests/lab/docker_test"], needs=("release",), minutes=12),
+        # That they still measure; what they find is for who runs them.
+        Step("bench", python_tests("wire_test"), count_unittest, ("release",), 6, "tests/bench"),
         Step("tidy", ["sh", "-c", f"run-clang-tidy-19 -quiet -p build/check '^{ROOT}/(bgp|vrrp|src)/'"],
              needs=("check",), minutes=25),
     ]
