@@ -65,6 +65,7 @@ TEST(AdjRibIn, WithoutARuleNothingIsAccepted) {
     EXPECT_THAT(rib.routes(), IsEmpty());
 }
 
+// RFC 4271 §9.1.2: negative; a path without our AS is no loop.
 TEST_F(AdjRibInTest, AcceptsWhatARuleNames) {
     (void)learn(announce(prefix("10.1.0.0/16")));
     (void)learn(announce(prefix("192.0.2.0/24")));

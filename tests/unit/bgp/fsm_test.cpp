@@ -624,7 +624,7 @@ TEST_F(FsmTest, ASessionWhosePathHasFailedEndsWithCeaseBfdDownAndIsTriedAgainWit
     EXPECT_EQ(machine.connect_retry_counter(), 0U);  // The back-off after errors does not grow by it.
 }
 
-// RFC 9384: negative. BFD that was never up keeps no BGP down (RFC 5882 §4.1).
+// RFC 9384 §3: negative. BFD that was never up keeps no BGP down (RFC 5882 §4.1).
 TEST_F(FsmTest, WithoutASessionBfdDownMeansNothing) {
     for (const auto state : {State::Idle, State::Connect, State::Active, State::OpenSent, State::OpenConfirm}) {
         machine = Fsm{config_of_node(), random};

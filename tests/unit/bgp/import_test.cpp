@@ -27,6 +27,7 @@ TEST(Import, WithoutRulesTakesNothing) {
     EXPECT_FALSE(Import{}.takes(prefix("2001:db8::/32")));
 }
 
+// RFC 8212 §2: negative; a policy is what lets routes in.
 TEST(Import, TakesWhatAnyOfItsRulesTakes) {
     const Import import{.rules = {{.prefix = prefix("0.0.0.0/0"), .max_length = 0},
                                   {.prefix = prefix("2001:db8::/32"), .max_length = 48}}};

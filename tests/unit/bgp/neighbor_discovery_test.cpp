@@ -31,6 +31,8 @@ TEST(NeighborDiscovery, WhatWeSendIsTheVector) {
     EXPECT_EQ(encode(RouterSolicitation{mac}), vector_bytes("nd/solicitation.hex"));
 }
 
+// RFC 4861 §6.1.2: positive
+// RFC 4861 §4.6: positive
 TEST(NeighborDiscovery, AnAdvertisementIsReadWithItsOptions) {
     RouterAdvertisement expected;
     expected.current_hop_limit = 64;

@@ -629,6 +629,7 @@ TEST_F(PeerTest, ErrorsBackOffExponentially) {
 // RFC 2918 §4: positive.
 // RFC 2918 §4: negative; a family that was not agreed on, or that we have nothing of.
 // RFC 7313 §5: positive; a subtype that we do not know is ignored, and the session goes on.
+// RFC 2918 §3: negative; a family that was not agreed on is ignored.
 TEST_F(PeerTest, RouteRefreshRepeatsTheRoutesOfItsFamily) {
     establish();
     (void)feed(RoutesChanged{routes.change({prefix("203.0.113.10/32"), Route{}})});
@@ -992,6 +993,7 @@ TEST_F(PeerTest, InternalPeerGetsLocalPrefAndAnEmptyPath) {
     EXPECT_EQ(update.attributes.as_path, AsPath{});
 }
 
+// RFC 4271 §6.3: positive
 TEST_F(PeerTest, WhatThePeerAnnouncesIsHandedOnAndNotKept) {
     establish();
     Update update;
@@ -1070,6 +1072,7 @@ TEST_F(PeerTest, EndOfRibOfThePeerIsTold) {
     EXPECT_FALSE(peer.adj_rib_in().complete(net::Family::Ipv6));
 }
 
+// RFC 4486 §4: negative; by default the session goes on.
 TEST_F(PeerTest, MoreThanMaxPrefixesAreRefusedAndToldOnce) {
     auto config = config_of_node();
     config.import = {.rules = {{.prefix = prefix("10.0.0.0/8"), .max_length = 32}}, .max_prefixes = 1};

@@ -137,7 +137,8 @@ TEST_F(BfdSessionsTest, AStrangersPacketIsNoPacket) {
     EXPECT_EQ(counters.discarded.at(static_cast<std::size_t>(bfd::DiscardReason::Truncated)), 1U);
 }
 
-// RFC 5881 §3 "a link-local neighbour on that interface": positive and negative
+// RFC 5881 §3 "a link-local neighbour on that interface": positive
+// RFC 5881 §3: negative; on another one it is another neighbour.
 TEST_F(BfdSessionsTest, ALinkLocalNeighbourIsKnownByItsInterfaceToo) {
     auto setup = setup_of(tor_a, ip("fe80::1"));
     setup.interface = net::InterfaceName{"eth0"};
@@ -153,7 +154,8 @@ TEST_F(BfdSessionsTest, ALinkLocalNeighbourIsKnownByItsInterfaceToo) {
     EXPECT_EQ(state(tor_a), bfd::SessionState::Init);
 }
 
-// RFC 5883 §4 "demultiplexed ... based on ... source and destination addresses": positive and negative
+// RFC 5883 §4 "demultiplexed ... based on ... source and destination addresses": positive
+// RFC 5883 §4: negative; one of them alone is not enough.
 TEST_F(BfdSessionsTest, AMultihopSessionIsKnownByBothItsAddresses) {
     auto setup = setup_of(tor_a, router);
     setup.hops = bfd::Hops::Multiple;

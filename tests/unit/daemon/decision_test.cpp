@@ -452,6 +452,7 @@ TEST_F(DecisionTest, AStandbyWithoutEndOfRibWaitsForLearnDelay) {
     EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
 }
 
+// RFC 8326: negative; a route that stays keeps it back.
 TEST_F(DecisionTest, AStandbyHearsTheOtherBehindTheAsLoopAndGivesWay) {
     world.load(bgp + standby_dns);
     world.establish("tor-a");
@@ -1070,7 +1071,8 @@ TEST_F(DecisionWithBfdTest, WithoutBfdTheHeartbeatHearsNothingOfIt) {
     EXPECT_THAT(all<BfdLease>(world.log), IsEmpty());
 }
 
-// RFC 9384 §3, RFC 5882 §4.1: positive
+// RFC 9384 §3: positive
+// RFC 5882 §4.1: positive
 TEST_F(DecisionWithBfdTest, AFailureEndsTheSessionAtOnceAndItIsTriedAgainWithinASecond) {
     announce_with_bfd();
     world.tell(bfd_down(bfd::Diagnostic::ControlDetectionTimeExpired));

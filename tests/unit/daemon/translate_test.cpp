@@ -226,6 +226,7 @@ TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
     EXPECT_TRUE(to.extended_next_hop && to.strict_role && to.capability_fallback);
 }
 
+// RFC 8326 §4.2: negative; what stays does not say that it goes.
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     const auto to = route(config.bgp, vip("anycast"), Announcement::Announced).value();
     EXPECT_EQ(to.attributes.communities.size(), 1U);

@@ -13,7 +13,7 @@ namespace {
 // RFC 1071 §3: 00 01 f2 03 f4 f5 f6 f7 sum to 2ddf0, with the carry ddf2; the field is its complement.
 constexpr std::array<std::uint8_t, 8> example{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
 
-// RFC 1071 §3: positive
+// RFC 1071 §1: positive
 TEST(Checksum, OfTheExampleInRfc1071) {
     EXPECT_EQ(Checksum{}.add(example).value(), 0x220d);
 }

@@ -105,6 +105,7 @@ const Actions nothing;
 // ---- The state machine, §6.2 and §6.8.6
 
 // RFC 5880 §6.8.1 "bfd.SessionState MUST be initialized to Down"; §6.1, active role: positive
+// RFC 5880 §6.1: negative; only the passive role waits.
 TEST_F(SessionTest, TheActiveRoleSpeaksFirst) {
     start();
     EXPECT_EQ(started, (Actions{StateChanged{SessionState::AdminDown, SessionState::Down, Diagnostic::None},
@@ -135,6 +136,7 @@ TEST_F(SessionTest, DownHearsDownAndBecomesInit) {
 }
 
 // RFC 5880 §6.8.6 "Else if received State is Init, set bfd.SessionState to Up": positive
+// RFC 5880 §6.2: positive; Init says that the other end agrees.
 TEST_F(SessionTest, DownHearsInitAndBecomesUp) {
     start();
     EXPECT_EQ(changes(hear(SessionState::Init, 10ms)),
@@ -238,6 +240,7 @@ TEST_F(SessionTest, AnAuthenticatedPacketIsDiscarded) {
 }
 
 // RFC 5880 §6.8.6 "Your Discriminator ... If no session is found, the packet MUST be discarded": negative
+// RFC 5880 §6.3: negative.
 TEST_F(SessionTest, APacketForAnotherSessionIsDiscarded) {
     start();
     auto packet = from_peer(SessionState::Init);
@@ -619,6 +622,7 @@ TEST_F(SessionTest, AdminDownIsToldForADetectionTimeAndThenSilent) {
 }
 
 // RFC 5880 §6.8.6 "If bfd.SessionState is AdminDown, discard the packet": negative
+// RFC 5880 §6.8.16: negative; it is no reason to speak.
 TEST_F(SessionTest, AdminDownAnswersNobody) {
     come_up();
     (void)session.handle(AdminDown{}, at(100ms));
