@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -39,6 +40,9 @@
 /// connection for `instance_linger`, or when a reload leaves its range without it; what needs its place may have it
 /// as soon as it has no connection. An unnumbered peer has the address of the router that its link::Neighbor hears, and
 /// is passive while there is none.
+///
+/// Three files: decision.cpp is the order of things (configuration, verdicts, leases, stopping), decision_peers.cpp the
+/// peers and their routes, decision_status.cpp what is answered when somebody asks.
 ///
 /// Stopping: virtual routers leave (priority 0), VIPs are withdrawn, wait, give up services and addresses;
 /// and nothing of a former run is left over; then the peers get their Cease. `stop_timeout` ends it, whatever is
@@ -183,6 +187,12 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
 private:
+    /// How long an instance of a range is kept without a connection: a session that comes back finds its counters, and
+    /// the longest pause after an error cannot be cut short by coming as somebody new.
+    static constexpr Duration instance_linger = bgp::max_idle_hold;
+    /// End-of-RIB is not held back for ever by a check that never comes to a verdict.
+    static constexpr Duration initial_verdicts_timeout = std::chrono::seconds{10};
+
     struct Vip {
         Vip(const config::Vip& wanted, const vip::LifecycleConfig& lifecycle_config)
             : config{wanted}, lifecycle{lifecycle_config} {}

@@ -89,6 +89,7 @@ UNTESTED = {
     r"src/cli/(cleanup|daemon_commands|file_commands)\.cpp": "commands_test: the commands are one interface",
     r"src/config/(config|document|format|host|warnings)\.cpp": "load_test: what they make is only seen in a whole file",
     r"src/control/serialize\.cpp": "json_test: the members that it prints",
+    r"src/daemon/decision_(peers|status)\.cpp": "decision_test: parts of one class",
     r"src/health/io/processes\.cpp": "exec_probe_test: a script is a process",
     r"src/ipvs/io/netlink_socket\.cpp": "needs a kernel with IPVS: tests/uml/ipvs_kernel_test.cpp",
 }
