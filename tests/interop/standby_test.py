@@ -5,6 +5,7 @@
 The router's table is looked at all the time: for how long two of them were announced together is counted, whatever the
 test is about. With ADD-PATH the router tells of every route; without, of the best, which a standby's never is.
 """
+import json
 import threading
 import time
 import unittest
@@ -111,6 +112,9 @@ class Together:
         (vip,) = self.nodes[address].status()["vips"]
         return vip
 
+    def bgp(self, address, *words):
+        return json.loads(self.nodes[address].command("bgp", *words, "--json"))
+
     def sessions(self, address):
         (peer,) = self.nodes[address].status()["peers"]
         return peer["counters"]["sessions"]
@@ -152,6 +156,19 @@ class StandbyCase(Together):
         self.assertTrue(self.vip(FIRST)["stands_by"])
         self.assertIn("AS_PATH 65000 65010", self.vip(FIRST)["others_detail"])
         self.never_together(0.001)
+
+    def test_what_is_told_and_heard_is_shown(self):
+        self.run_all()
+        wait_for(lambda: self.bgp(PRIMARY)["announcements"] == [
+            {"vip": "www", "prefix": ROUTE, "peer": "router", "desired": True, "withheld": None, "sent": True,
+             "acknowledged": True}], 5, "the router's TCP has the route")
+        (standbys,) = self.bgp(FIRST)["announcements"]
+        self.assertEqual((standbys["desired"], standbys["sent"]), (False, False))
+        (received,) = self.bgp(FIRST, "routes")["received"]
+        (route,) = [route for route in received["routes"] if route["prefix"] == ROUTE]      # BIRD hands on its own, too
+        self.assertEqual((route["refused"], route["as_path"]), ("own_as", "65000 65010"))
+        self.assertIn("own as", self.nodes[FIRST].command("bgp", "routes"))
+        self.assertIn("it offers", self.nodes[FIRST].command("bgp", "peer", "router"))
 
     def test_a_drained_primary_is_followed_before_it_goes(self):
         self.run_all()
