@@ -203,10 +203,15 @@ Ownership Kernel::ownership_for(const kernel::AddressTable& addresses, const ipv
 
 /// A command for what had been confirmed mends what somebody else did.
 void Kernel::note_repairs(Actions& out) {
+    std::multimap<kernel::AddressKey, AddressWish*> confirmed;
+    for (auto& [owner, wish] : address_wishes_) {
+        if (planned_.addresses.empty() || !wish.confirmed()) continue;
+        for (const auto& address : wish.wanted) confirmed.emplace(address.key, &wish);
+    }
     for (const auto& command : planned_.addresses) {
-        for (auto& [owner, wish] : address_wishes_) {
-            if (!wish.confirmed() || !keys_of(wish.wanted).contains(key_of(command))) continue;
-            wish.repaired = true;
+        const auto [first, last] = confirmed.equal_range(key_of(command));
+        for (auto wish = first; wish != last; ++wish) {
+            wish->second->repaired = true;
             out.emplace_back(DecisionMail{Repaired{anyvip::describe(command)}});
         }
     }

@@ -12,7 +12,9 @@ namespace anyvip::kernel {
 namespace {
 
 AddressTable::const_iterator find(const AddressTable& table, const AddressKey& key) {
-    return std::ranges::find(table, key, &Address::key);
+    // The key comes first in the order, and the rest of this one is the least that there is.
+    const auto place = table.lower_bound(Address{.key = key});
+    return place != table.end() && place->key == key ? place : table.end();
 }
 
 /// The kernel has no request that changes these in place.
@@ -37,6 +39,7 @@ std::vector<Command> plan(const AddressTable& desired, const AddressTable& obser
             commands.emplace_back(AddAddress{wanted});
         }
     }
+    if (owned.empty()) return commands;
     for (const Address& present : observed) {
         const bool ours = owned.contains(present.key);
         if (ours && find(desired, present.key) == desired.end()) commands.emplace_back(RemoveAddress{present.key});

@@ -21,8 +21,9 @@
 /// What makes a loop of a composite: one thread, one io_context, one timer. The only place that reads a clock.
 ///
 /// A Shell has `perform(action)` for every action of its composite, `drain()`, which feeds all that already
-/// waits in its sockets and mailboxes, `flush()`, which says whether all of its own mail is on its way, and a
-/// `thread_name`.
+/// waits in its sockets and mailboxes, `flush()`, which says whether all of its own mail is on its way, a
+/// `thread_name`, and `drains_together`: whether all that drain() feeds is queued before any of it is handled. A
+/// thousand letters to the kernel loop are then one round of it, as what the first one causes stands behind the last.
 namespace anyvip::daemon::io {
 
 /// In whole microseconds: what a transcript prints is then all that a composite has seen of the time, and a recorded
@@ -89,6 +90,13 @@ private:
         arm_timer();
     }
 
+    void drain() {
+        running_ = Shell::drains_together;
+        shell_.drain();
+        running_ = false;
+        if (!queue_.empty()) run_to_completion();
+    }
+
     void arm_timer() {
         auto deadline = composite_.deadline();
         // A full mailbox is tried again soon.
@@ -105,7 +113,7 @@ private:
             if (error) return;  // Another deadline took its place.
             armed_.reset();
             // What waits in the sockets came before this instant: a peer that spoke is not silent.
-            shell_.drain();
+            drain();
             feed(typename Composite::TimerExpired{});
         });
     }
@@ -115,7 +123,7 @@ private:
                          [this](const boost::system::error_code& error) {
                              if (error) return;
                              doorbell_.answer();
-                             shell_.drain();
+                             drain();
                              wait_for_bell();
                          });
     }

@@ -39,6 +39,7 @@ namespace anyvip::daemon::io {
 class HeartbeatShell {
 public:
     static constexpr auto thread_name = "heartbeat";
+    static constexpr bool drains_together = false;
     using Feed = std::function<void(Heartbeat::Event)>;
     HeartbeatShell(boost::asio::io_context& context, Feed feed, Post& post);
 
@@ -75,6 +76,7 @@ private:
 class ChecksShell {
 public:
     static constexpr auto thread_name = "checks";
+    static constexpr bool drains_together = false;
     using Feed = std::function<void(Checks::Event)>;
     ChecksShell(boost::asio::io_context& context, Feed feed, Post& post);
 
@@ -92,6 +94,7 @@ private:
 class KernelShell {
 public:
     static constexpr auto thread_name = "kernel";
+    static constexpr bool drains_together = true;
     using Feed = std::function<void(Kernel::Event)>;
     KernelShell(boost::asio::io_context& context, Feed feed, Post& post, const std::filesystem::path& state_dir);
 
@@ -124,6 +127,7 @@ private:
 class DecisionShell {
 public:
     static constexpr auto thread_name = "decision";
+    static constexpr bool drains_together = false;
     using Feed = std::function<void(Decision::Event)>;
     DecisionShell(boost::asio::io_context& context, Feed feed, Post& post, std::filesystem::path config_file);
     ~DecisionShell();

@@ -57,11 +57,13 @@ private:
     Script* script_;
 };
 
-class Shell {
+template <bool together>
+class ScriptedShell {
 public:
     static constexpr auto thread_name = "scripted";
+    static constexpr bool drains_together = together;
     using Feed = std::function<void(Composite::Event)>;
-    Shell(boost::asio::io_context& context, Feed feed, Script& script)
+    ScriptedShell(boost::asio::io_context& context, Feed feed, Script& script)
         : context_{context}, feed_{std::move(feed)}, script_{script} {}
 
     void perform(const std::string& action) {
@@ -78,6 +80,8 @@ private:
     Feed feed_;
     Script& script_;
 };
+
+using Shell = ScriptedShell<false>;
 
 class LoopTest : public ::testing::Test {
 protected:
@@ -174,6 +178,35 @@ TEST_F(LoopTest, DrainsWhenItsBellRings) {
     bell.ring();
     loop.run();
     EXPECT_THAT(script.log, ElementsAre());
+}
+
+template <bool together>
+std::vector<std::string> two_letters() {
+    Script script;
+    Doorbell bell;
+    Loop<Composite, ScriptedShell<together>> loop{Composite{script}, bell, script};
+    script.handle = [](const std::string& event) -> std::vector<std::string> {
+        if (event == "caused") return {"stop"};
+        return {"act on " + event};
+    };
+    script.perform = [&](const std::string& action) {
+        if (action == "act on letter 1") loop.feed("caused");
+        if (action == "stop") loop.stop();
+    };
+    script.drain = [&] {
+        loop.feed("letter 1");
+        loop.feed("letter 2");
+    };
+    bell.ring();
+    loop.run();
+    return script.log;
+}
+
+TEST_F(LoopTest, WhatTheFirstLetterCausesStandsBehindTheLastWhereTheShellWantsItSo) {
+    EXPECT_THAT(two_letters<true>(), ElementsAre("event letter 1", "action act on letter 1", "event letter 2",
+                                                 "action act on letter 2", "event caused", "action stop"));
+    EXPECT_THAT(two_letters<false>(), ElementsAre("event letter 1", "action act on letter 1", "event caused",
+                                                  "action stop", "event letter 2", "action act on letter 2"));
 }
 
 TEST_F(LoopTest, AThreadBearsTheNameOfItsLoopAndTheMainThreadThatOfTheProcess) {
