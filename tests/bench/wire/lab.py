@@ -47,7 +47,8 @@ class Sink:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
                                         start_new_session=True)
         self.events, self.seen = queue.Queue(), []
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         self.wait("ready", 10)
 
     def _read(self):
@@ -83,7 +84,9 @@ class Sink:
     def destroy(self):
         self.process.kill()
         self.process.wait()
+        self.reader.join()
         self.process.stdin.close()
+        self.process.stdout.close()
 
 
 class Lab:

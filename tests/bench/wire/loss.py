@@ -15,6 +15,7 @@ from harness import Bird, Frr, wait_for
 
 from . import measure
 from .lab import SPEAKER, lab, router, vip
+from .measure import milliseconds
 from .speaker import OUR_AS, ROUTERS_AS, Task
 
 SPEAKERS = ("anyvipd", "bird", "frr", "gobgp", "openbgpd", "exabgp")
@@ -130,7 +131,7 @@ def measure_one(kind, way, router_kind):
         else:
             here.lan.isolate(here.speaker)
         gone = routes.wait(RTM_DELROUTE, hold_time + 10)
-        return {"gone": None if gone is None else (gone - cause) / 1e6}
+        return {"gone": None if gone is None else milliseconds(cause, gone)}
 
 
 def render(rows):

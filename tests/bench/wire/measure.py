@@ -3,6 +3,8 @@ import math
 import statistics
 import time
 
+from harness import wait_for
+
 
 def cpu(pids):
     """Seconds of CPU of processes that live, by the clock of each."""
@@ -26,6 +28,22 @@ def resident(pids):
         except OSError:
             continue
     return total / 1024
+
+
+def settled(speaker):
+    """Its CPU time, once it takes less than a tenth of a core."""
+    last = [speaker.cpu()]
+
+    def calm():
+        last.append(speaker.cpu())
+        return last[-1] - last[-2] < 0.02
+    wait_for(calm, 60, f"{speaker.name} comes to rest", 0.2)
+    return last[-1]
+
+
+def milliseconds(begun, ended):
+    """Between two times in nanoseconds."""
+    return (ended - begun) / 1e6
 
 
 def percentile(values, percent):
@@ -67,19 +85,24 @@ class Figure:
 
 
 def table(columns, rows, own, first="speaker"):
-    """Markdown. `columns` is {key of a result: heading}; `rows` is {speaker: its results, one a run, or why there are
-    none}; ratios are to the row `own`."""
-    def figures(results):
-        return {key: Figure([result.get(key) for result in results]) for key in columns}
+    """Markdown. `columns` is {key of a result: heading}; `rows` is {speaker: what its runs gave, each a result or the
+    reason why there is none}; ratios are to the row `own`."""
+    def good(runs):
+        return [run for run in runs if not isinstance(run, str)]
 
-    mine = figures(rows[own]) if isinstance(rows.get(own), list) else {}
+    def figures(runs):
+        return {key: Figure([result.get(key) for result in good(runs)]) for key in columns}
+
+    mine = figures(rows.get(own, []))
     lines = [[first, *columns.values()]]
-    for name, results in rows.items():
-        if isinstance(results, list):
-            each = mine if name == own else figures(results)
-            lines.append([name, *(each[key].text(mine.get(key)) for key in columns)])
-        else:
-            lines.append([name, results, *[""] * (len(columns) - 1)])
+    for name, runs in rows.items():
+        missing = len(runs) - len(good(runs))
+        if missing == len(runs):
+            lines.append([name, runs[0], *[""] * (len(columns) - 1)])
+            continue
+        each = mine if name == own else figures(runs)
+        told = f"{name} ({missing} of {len(runs)} runs failed)" if missing else name
+        lines.append([told, *(each[key].text(mine[key]) for key in columns)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(columns) + 1)]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)

@@ -15,9 +15,9 @@ from .speaker import OUR_AS, ROUTERS_AS, SPEAKER, Speaker, by_command, listed
 
 class Bare(Speaker):
     """The floor: the octets are ready, and one loop of send() gives them to the routers."""
-    name = "bare send()"
+    name = "bare"
     verdict = "the answer to its HTTP request"
-    remark = "no BGP speaker: its UPDATEs are made before the session is"
+    remark = "no BGP speaker: a loop of send() over UPDATEs that are made before the session is"
 
     @classmethod
     def version(cls):

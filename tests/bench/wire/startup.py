@@ -5,6 +5,7 @@ import time
 
 from . import measure
 from .lab import lab, router, vip
+from .measure import milliseconds
 from .speaker import Task
 
 SPEAKERS = ("anyvipd", "bird", "frr", "gobgp", "openbgpd", "exabgp")
@@ -12,7 +13,6 @@ RUNS = 3
 OPTIONS = {"sizes": "1,1000", "patience": "120"}
 COLUMNS = {"open": "OPEN ms", "established": "Established ms", "last": "last VIP ms", "cpu": "CPU ms",
            "resident": "RSS MiB", "processes": "processes"}
-MILLISECOND = 1e6
 
 
 def cases(options):
@@ -28,7 +28,7 @@ def measure_one(kind, size, patience):
         speaker = kind(here.speaker, Task([router()], [vip(number) for number in range(size)], connects=True))
         sink.expect(size)
         speaker.start()
-        result = {name: (sink.wait(event, patience)["time"] - speaker.begun) / MILLISECOND
+        result = {name: milliseconds(speaker.begun, sink.wait(event, patience)["time"])
                   for name, event in (("open", "open"), ("established", "established"), ("last", "reached"))}
         time.sleep(2)
         return result | {"cpu": speaker.cpu() * 1e3, "resident": speaker.resident(), "processes": len(speaker.pids())}

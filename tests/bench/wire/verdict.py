@@ -7,12 +7,11 @@ stamp; with a hundred routers it is that of the last."""
 from harness import wait_for
 
 from . import measure
-from .announce import MILLISECOND, settled
 from .lab import HTTP, lab, router, vip
-from .measure import percentile
+from .measure import milliseconds, percentile, settled
 from .speaker import Task
 
-SPEAKERS = ("bare send()", "anyvipd", "bird", "frr", "gobgp", "openbgpd", "exabgp")
+SPEAKERS = ("bare", "anyvipd", "bird", "frr", "gobgp", "openbgpd", "exabgp")
 RUNS = 3
 OPTIONS = {"routers": "1,100", "vips": "1000", "verdicts": "200", "patience": "120"}
 CHECK_INTERVAL = 20     # ms: how soon the next verdict can come
@@ -45,9 +44,9 @@ def measure_one(kind, routers, vips, verdicts, patience):
                 sink.expect(vips - 1 + state)
                 cause = speaker.change_one(sink, state)
                 reached = sink.wait("reached", 30)
-                times.append((reached["time"] - cause) / MILLISECOND)
+                times.append(milliseconds(cause, reached["time"]))
                 if not state:
-                    first.append((reached["first"] - cause) / MILLISECOND)
+                    first.append(milliseconds(cause, reached["first"]))
         return {"p50": percentile(down, 50), "p99": percentile(down, 99), "max": max(down), "up_p50": percentile(up, 50),
                 "up_p99": percentile(up, 99), "first": percentile(first, 50), "resident": resident,
                 "cpu": (speaker.cpu() - before) * 1e3 / verdicts / 2}
