@@ -4,10 +4,13 @@
 
 There is no address on the link but the link-local ones. Both VIPs, of IPv4 and of IPv6, have our link-local address
 for their next hop, and a client behind the router is served by both.
+
+GoBGP and OpenBGPD send no router advertisements, and without one we know of nobody: BIRD's radv speaks for them, as
+radvd would. Neither installs routes here; what they have is looked for in their own tables.
 """
 import unittest
 
-from harness import Anyvip, Bird, Case, Frr, never, wait_for
+from harness import Anyvip, Bird, Case, Frr, Gobgp, Openbgpd, never, wait_for
 
 VIP, VIP6 = "203.0.113.10", "2001:db8:f::10"
 ROUTES = (f"{VIP}/32", f"{VIP6}/128")
@@ -58,28 +61,26 @@ track = ["service"]
 """
 
 
+RADV = """protocol radv { interface "eth0" { max ra interval 5; min ra interval 3; min delay 3; default lifetime 0; }; }
+"""
+
+
 class UnnumberedCase:
-    """What both routers are held to; `make_router` is theirs."""
+    """What every router is held to; `make_router` is theirs."""
+
+    ROUTES = ROUTES     # that it can be told
+    FORMS = ("alone", "twice", "after-unspecified")     # of a link-local next hop, in which it finds the address
 
     def setUp(self):
         super().setUp()
-        self.link, access = self.segment("link"), self.segment("access")
+        self.link = self.segment("link")
         self.router = self.host("router", self.link)
         self.lb1 = self.host("lb1", self.link)
-        access.join(self.router, "eth1", ["192.0.2.1/24", "2001:db8:c::1/64"])
         self.router.sysctl("net.ipv4.ip_forward", 1)
         self.router.sysctl("net.ipv6.conf.all.forwarding", 1)
-        self.client = self.host("client", access, "192.0.2.100/24", "2001:db8:c::100/64")
-        self.client.run("ip route add default via 192.0.2.1")
-        self.client.run("ip -6 route add default via 2001:db8:c::1")
         self.ours, self.theirs = self.link_local(self.lb1), self.link_local(self.router)
-        self.way_back()
         self.health = self.lb1.folder / "healthy"
         self.health.touch()
-
-    def way_back(self):
-        self.lb1.run(f"ip route replace 192.0.2.0/24 via inet6 {self.theirs} dev eth0")
-        self.lb1.run(f"ip -6 route replace 2001:db8:c::/64 via {self.theirs} dev eth0")
 
     @staticmethod
     def link_local(node):
@@ -93,48 +94,27 @@ class UnnumberedCase:
         self.daemon = Anyvip(self.lb1, anyvip(self.health, peer))
         self.peer = self.make_router(self.router)
 
-    def announced(self):
-        return all(self.router.routes(vip) == [self.ours] for vip in (VIP, VIP6))
-
-    def gone(self):
-        return not any(self.peer.has_route(route) for route in ROUTES) and not any(map(self.router.routes, (VIP, VIP6)))
-
     def wait_announced(self, deadline=UP):
-        wait_for(self.announced, deadline, "both routes in the router's kernel, by our link-local address")
+        wait_for(self.announced, deadline, "every route is at the router, by our link-local address")
 
     def wait_gone(self, deadline=AT_ONCE):
-        wait_for(self.gone, deadline, "both routes left the router")
+        wait_for(self.gone, deadline, "every route has left the router")
 
     def status(self):
         return self.daemon.status()["peers"][0]
 
-    def serve(self):
-        for number, (bind, family) in enumerate(((VIP, "AF_INET"), (VIP6, "AF_INET6"))):
-            self.lb1.start(f"service{number}", ["/usr/bin/python3", "-S", "-E", "-c", (
-                "import socket\n"
-                f"s = socket.socket(socket.{family}); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-                f"s.setsockopt(socket.SOL_IP, 15, 1); s.bind(('{bind}', 80)); s.listen(64)\n"
-                "while True: c, _ = s.accept(); c.sendall(b'lb1'); c.close()\n")])
-
-    def ask(self, address):
-        words = f"import socket; c = socket.create_connection(('{address}', 80), 1); print(c.recv(64).decode())"
-        return self.client.run(["/usr/bin/python3", "-S", "-E", "-c", words]).strip()
-
     # --- the sentences
 
-    def test_both_vips_arrive_by_our_link_local_address_and_a_client_is_served(self):
+    def test_the_routes_arrive_by_our_link_local_address(self):
         self.start()
         self.wait_announced()
-        self.serve()
-        for vip in (VIP, VIP6):
-            self.assertEqual(wait_for(lambda to=vip: self.ask(to), 5, f"{vip} answers"), "lb1")
         status = self.status()
         self.assertEqual(status["address"], self.theirs)
         self.assertEqual((status["link"]["interface"], status["link"]["neighbor"]), ("eth0", self.theirs))
-        self.assertIn("extended-next-hop", status["negotiated"])
+        self.assertEqual("extended-next-hop" in status["negotiated"], self.ROUTES == ROUTES)
 
     def test_every_form_of_a_link_local_next_hop_is_taken(self):
-        for number, form in enumerate(("alone", "twice", "after-unspecified")):
+        for number, form in enumerate(self.FORMS):
             with self.subTest(form):
                 line = f'link_local_next_hop = "{form}"'
                 if number:
@@ -175,7 +155,98 @@ class UnnumberedCase:
         self.wait_announced(2 * UP)
 
 
-class WithFrr(UnnumberedCase, Case):
+class ForwardingCase(UnnumberedCase):
+    """The router forwards what it has learnt."""
+
+    def setUp(self):
+        super().setUp()
+        access = self.segment("access")
+        access.join(self.router, "eth1", ["192.0.2.1/24", "2001:db8:c::1/64"])
+        self.client = self.host("client", access, "192.0.2.100/24", "2001:db8:c::100/64")
+        self.client.run("ip route add default via 192.0.2.1")
+        self.client.run("ip -6 route add default via 2001:db8:c::1")
+        self.lb1.run(f"ip route replace 192.0.2.0/24 via inet6 {self.theirs} dev eth0")
+        self.lb1.run(f"ip -6 route replace 2001:db8:c::/64 via {self.theirs} dev eth0")
+
+    def announced(self):
+        return all(self.router.routes(vip) == [self.ours] for vip in (VIP, VIP6))
+
+    def gone(self):
+        return not any(self.peer.has_route(route) for route in ROUTES) and not any(map(self.router.routes, (VIP, VIP6)))
+
+    def serve(self):
+        for number, (bind, family) in enumerate(((VIP, "AF_INET"), (VIP6, "AF_INET6"))):
+            self.lb1.start(f"service{number}", ["/usr/bin/python3", "-S", "-E", "-c", (
+                "import socket\n"
+                f"s = socket.socket(socket.{family}); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+                f"s.setsockopt(socket.SOL_IP, 15, 1); s.bind(('{bind}', 80)); s.listen(64)\n"
+                "while True: c, _ = s.accept(); c.sendall(b'lb1'); c.close()\n")])
+
+    def ask(self, address):
+        words = f"import socket; c = socket.create_connection(('{address}', 80), 1); print(c.recv(64).decode())"
+        return self.client.run(["/usr/bin/python3", "-S", "-E", "-c", words]).strip()
+
+    def test_a_client_is_served_by_both_vips(self):
+        self.start()
+        self.wait_announced()
+        self.serve()
+        for vip in (VIP, VIP6):
+            self.assertEqual(wait_for(lambda to=vip: self.ask(to), 5, f"{vip} answers"), "lb1")
+
+
+class SpokenForCase(UnnumberedCase):
+    """The router says nothing of itself on the link, and keeps what it learns in its table."""
+
+    # Of two addresses they take the first, and so "::".
+    FORMS = ("alone", "twice")
+
+    def setUp(self):
+        super().setUp()
+        self.mac = self.lb1.mac("eth0")
+
+    def advertise(self):
+        return Bird(self.router, "router id 10.0.0.1;\nprotocol device { scan time 1; }\n" + RADV)
+
+    def be_known(self):
+        """To the router's kernel: our advertisements do not tell our link-layer address, and GoBGP does not even start
+        where it finds no neighbour."""
+        self.router.run(f"ping -c 1 -W 5 {self.ours}%eth0")
+
+    def start(self, peer=""):
+        self.daemon = Anyvip(self.lb1, anyvip(self.health, peer))
+        self.advertise()
+        if "passive" in peer:
+            self.be_known()
+        # Otherwise by our attempts to connect.
+        wait_for(lambda: f"{self.ours} dev eth0 lladdr" in self.router.run("ip -6 neigh"), UP, "the router's kernel knows us")
+        self.peer = self.make_router(self.router)
+
+    def announced(self):
+        table = self.peer.read().table
+        return all([path["next_hop"] for path in table.get(route, [])] == [self.ours] for route in self.ROUTES)
+
+    def gone(self):
+        table = self.peer.read().table
+        return not any(route in table for route in self.ROUTES)
+
+    def follow(self, router):
+        """It was told our address once, so our new interface gets the old one."""
+        self.lb1.run("ip link set eth0 down")
+        self.lb1.run(f"ip link set eth0 address {self.mac}")
+        self.lb1.run("ip link set eth0 up")
+        self.ours = self.link_local(self.lb1)
+
+    def test_without_an_advertisement_we_know_of_nobody(self):
+        self.daemon = Anyvip(self.lb1, anyvip(self.health))
+        self.be_known()
+        self.peer = self.make_router(self.router)       # It knows us, and connects.
+        never(lambda: self.status()["counters"]["sessions"], 3, "a session with somebody unheard of")
+        self.assertIsNone(self.status()["link"]["neighbor"])
+        self.advertise()
+        self.wait_announced(2 * UP)
+
+
+class WithFrr(ForwardingCase, Case):
     @staticmethod
     def make_router(node, line="", **more):
         return Frr(node, f"""
@@ -220,7 +291,7 @@ router bgp 65000
         never(lambda: not self.announced(), 2, "the session with the first router has gone")
 
 
-class WithBird(UnnumberedCase, Case):
+class WithBird(ForwardingCase, Case):
     def make_router(self, node):
         return Bird(node, self.configuration())
 
@@ -232,8 +303,7 @@ protocol device {{ scan time 1; }}
 protocol direct {{ ipv4; ipv6; }}
 protocol kernel four {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}
 protocol kernel six {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }}
-protocol radv {{ interface "eth0" {{ max ra interval 5; min ra interval 3; min delay 3; default lifetime 0; }}; }}
-protocol bgp lb1 {{
+{RADV}protocol bgp lb1 {{
   local as 65000; neighbor {self.ours} % 'eth0' as 65010; direct;
   connect delay time 1; connect retry time 1; error wait time 1, 2;
   ipv4 {{ import all; export none; extended next hop on; }};
@@ -244,6 +314,46 @@ protocol bgp lb1 {{
     def follow(self, router):
         router.node.file("bird.conf", f'include "{router.node.folder}/routes.conf";\n' + self.configuration())
         router.birdc("configure")
+
+
+class WithGobgp(SpokenForCase, Case):
+    @staticmethod
+    def make_router(node):
+        families = "".join(f' [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n   afi-safi-name = "{name}-unicast"\n'
+                           for name in ("ipv4", "ipv6"))
+        return Gobgp(node, f"""
+[global.config]
+ as = 65000
+ router-id = "10.0.0.1"
+[[neighbors]]
+ [neighbors.config]
+  neighbor-interface = "eth0"
+  peer-as = 65010
+ [neighbors.timers.config]
+  connect-retry = 1
+  idle-hold-time-after-reset = 1
+{families}""")
+
+
+class WithOpenbgpd(SpokenForCase, Case):
+    """Version 7.7 takes a link-local neighbour with its interface, and no IPv4 route with an IPv6 next hop."""
+
+    ROUTES = (f"{VIP6}/128",)
+
+    def make_router(self, node):
+        return Openbgpd(node, f"""
+AS 65000
+router-id 10.0.0.1
+fib-update no
+connect-retry 2
+neighbor {self.ours}%eth0 {{
+ remote-as 65010
+ announce IPv6 unicast
+ announce IPv4 none
+}}
+allow from any
+allow to any
+""")
 
 
 if __name__ == "__main__":

@@ -184,6 +184,9 @@ class Segment:
 
     def __init__(self, name, folder):
         self.node = Node(name, folder)
+        # A switch has no address on the link: its solicitations would make it a neighbour of everybody there.
+        for which in ("all", "default"):
+            self.node.sysctl(f"net.ipv6.conf.{which}.disable_ipv6", 1)
         # A bridge that snoops would drop the multicast that it has not seen asked for.
         self.node.run("ip link add br0 type bridge forward_delay 0 mcast_snooping 0")
         self.node.run("ip link set br0 up")
