@@ -140,6 +140,7 @@ def steps():
         interop("hybrid", "check"),
         interop("matrix", "check"),
         interop("unnumbered", "check"),
+        interop("dynamic", "check"),
         interop("collision", "check"),
         interop("hostile", "check"),
         interop("reload", "check"),
