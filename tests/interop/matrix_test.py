@@ -41,11 +41,12 @@ FACTS = {
     "route refresh": {"GoBGP": "never asks for one"},
     "IPv4 routes over an IPv6 next hop": {"OpenBGPD": "no RFC 8950"},
     "roles": {"GoBGP": "no RFC 9234", "ExaBGP": "no RFC 9234"},
-    # One router to a link, which is another scene: its two routers are held to more than a cell is.
-    "unnumbered": {"FRR": "`unnumbered_test.py`", "BIRD": "`unnumbered_test.py`", "ExaBGP": "no link-local peers"},
+    # One router to a link, which is another scene: its routers are held to more than a cell is.
+    "unnumbered": {"FRR": "`unnumbered_test.py`", "BIRD": "`unnumbered_test.py`", "ExaBGP": "no link-local peers",
+                   "GoBGP": "with radvd: `unnumbered_test.py`", "OpenBGPD": "IPv6, with radvd: `unnumbered_test.py`"},
     "graceful restart": {"ExaBGP": "keeps no routes"},
     **{row: {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"}
-       for row in ("BFD", "BFD over IPv6", "BFD over two hops")},
+       for row in ("BFD", "BFD over IPv6", "BFD over two hops", "our listen range, with BFD")},
     # Debian's build signs what it sends, and looks for no signature on what connects to it.
     "TCP-MD5, we connect": {"OpenBGPD": "signs only where it connects"},
 }
@@ -205,6 +206,7 @@ SPEAKERS = [
     Speaker("BFD over IPv6", 42, "bfd = {{}}", {"bfd": True}, over_ipv6=True),
     Speaker("BFD over two hops", 43, "multihop = 2\nbfd = {{}}", {"hops": 2, "bfd": True}, far=True),
     Speaker("our listen range, with a key", 51, KEYED, {"key": KEY}, range="10.0.0.0/29"),
+    Speaker("our listen range, with BFD", 53, "bfd = {{}}", {"bfd": True}, range="10.0.0.0/29"),
     Speaker("our listen range over IPv6", 52, range="2001:db8::/125", over_ipv6=True),
     Speaker("peer's listen range", 65, "", {"dynamic": "10.0.0.64/27", "passive": True, "families": ("ipv4",)}),
 ]
