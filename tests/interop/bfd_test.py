@@ -8,7 +8,7 @@ import re
 import time
 import unittest
 
-from harness import Anyvip, Bird, Case, Frr, hold_thread, never, wait_for
+from harness import Anyvip, Bird, Case, Frames, Frr, hold_thread, never, wait_for
 
 VIP, VIP6 = "203.0.113.10", "2001:db8:f::10"
 ROUTES = (f"{VIP}/32", f"{VIP6}/128")
@@ -17,6 +17,9 @@ DETECTION = INTERVAL * MULTIPLIER / 1000
 # What comes on top of the Detection Time: the machine is a busy one, and each question to a daemon costs a process.
 SLACK = 1.0
 HOLD_TIME = 30
+# The fastest that there is. Detection takes 30 ms; a busy machine gets a second.
+FAST, AT_MOST = 10, 1.0
+DOWN = 1        # RFC 5880 §4.1: the state in a packet
 
 
 def anyvip(router, router6, bfd=f'{{ interval = "{INTERVAL}ms", multiplier = {MULTIPLIER} }}', more="", stall="3s"):
@@ -55,14 +58,17 @@ announce = "bgp"
 
 
 class FrrWithBfd(Frr):
-    def __init__(self, node, neighbors, hops=1):
+    def __init__(self, node, neighbors, hops=1, interval=INTERVAL):
         words = [f" neighbor {address} {word}\n" for address in neighbors for word in (
-            ["remote-as 65010", "timers connect 1", f"bfd {MULTIPLIER} {INTERVAL} {INTERVAL}"] +
+            ["remote-as 65010", "timers connect 1", "bfd", "bfd profile pace"] +
             ([f"ebgp-multihop {hops}"] if hops > 1 else []))]
         super().__init__(node, "router bgp 65000\n bgp router-id 10.0.0.1\n no bgp ebgp-requires-policy\n"
                          " bgp log-neighbor-changes\n"
                          f"{''.join(words)} address-family ipv6 unicast\n  neighbor {neighbors[1]} activate\n"
                          " exit-address-family\n", bfd=True)
+        # With a neighbour bgpd takes nothing below 50 ms; a profile of bfdd may have 10.
+        self.configure("bfd", "profile pace", f"detect-multiplier {MULTIPLIER}", f"receive-interval {interval}",
+                       f"transmit-interval {interval}")
 
     def sessions(self):
         """{neighbour: what bfdd knows}"""
@@ -80,7 +86,7 @@ class FrrWithBfd(Frr):
 
 
 class BirdWithBfd(Bird):
-    def __init__(self, node, neighbors, local=("", ""), hops=1):
+    def __init__(self, node, neighbors, local=("", ""), hops=1, interval=INTERVAL):
         """Over several hops it wants its own addresses to be said."""
         kind = f"multihop {hops}" if hops > 1 else "direct"
         peers = "".join(f"""
@@ -94,13 +100,13 @@ protocol bgp peer{number} {{
  error wait time 1, 2;
  {family} {{ import all; export none; }};
 }}""" for number, (address, own, family) in enumerate(zip(neighbors, local, ("ipv4", "ipv6"))))
-        interval = f"interval {INTERVAL} ms; multiplier {MULTIPLIER};"
+        pace = f"interval {interval} ms; multiplier {MULTIPLIER};"
         self.neighbors = neighbors
         super().__init__(node, f"""log stderr all;
 router id 10.0.0.1;
 protocol device {{ scan time 1; }}
 protocol direct {{ ipv4; ipv6; }}
-protocol bfd {{ interface "*" {{ {interval} }}; multihop {{ {interval} }}; }}
+protocol bfd {{ interface "*" {{ {pace} }}; multihop {{ {pace} }}; }}
 {peers}
 """)
 
@@ -118,8 +124,8 @@ protocol bfd {{ interface "*" {{ {interval} }}; multihop {{ {interval} }}; }}
         self.birdc("enable bfd1")
 
 
-class BfdCase:
-    """What both routers must show; `make_router` is theirs."""
+class LanCase:
+    """One hop between our daemon and the router; `make_router` is the router's own."""
 
     ROUTER, ROUTER6 = "10.0.0.1", "2001:db8::1"
     NODE, NODE6 = "10.0.0.11", "2001:db8::11"
@@ -149,6 +155,10 @@ class BfdCase:
 
     def gone(self):
         return not any(self.peer.has_route(route) for route in ROUTES)
+
+
+class BfdCase(LanCase):
+    """What both routers must show."""
 
     def assert_left(self, since, reason):
         """Within the Detection Time, which the hold time is a hundred of: at both ends."""
@@ -299,6 +309,100 @@ class MultihopWithFrr(MultihopCase, Case):
 class MultihopWithBird(MultihopCase, Case):
     def make_router(self, node, neighbors):
         return BirdWithBfd(node, neighbors, (self.ROUTER, self.ROUTER6), hops=3)
+
+
+class FastCase(LanCase):
+    """10 ms x 3. When a packet was sent is asked of the wire: a question to a daemon takes longer than detection."""
+
+    def setUp(self):
+        super().setUp()
+        self.wire = Frames(self.lb1, "eth0", "udp port 3784 or tcp port 179")
+        self.begin(bfd=f'{{ interval = "{FAST}ms", multiplier = {MULTIPLIER} }}')
+        self.wait_fast()
+
+    def wait_fast(self):
+        self.wait_up()
+        for name in ("router", "router6"):
+            wait_for(lambda of=name: self.ours(of)["bfd"]["detection_time_ms"] == FAST * MULTIPLIER, 5, "10 ms are agreed on")
+
+    def counted(self, counter):
+        return sum(self.ours(name)["bfd"]["counters"][counter] for name in ("router", "router6"))
+
+    def detection(self, silent, noticing, since):
+        """Seconds from the last packet of one end to the first in which the other says Down."""
+        def found():
+            packets = [(float(time_), source, int(state, 0)) for time_, source, state in self.wire.decoded(
+                "frame.time_epoch", "ip.src", "bfd.sta", display=f"ip && bfd && frame.time_epoch > {since - 1}")]
+            noticed = next(time_ for time_, source, state in packets
+                           if source == noticing and state == DOWN and time_ > since)
+            return noticed - max(time_ for time_, source, _ in packets if source == silent and time_ < noticed)
+
+        return wait_for(lambda: collect(found), 5, f"{noticing} says Down")
+
+    def cease(self, since):
+        """Code and subcode of the NOTIFICATIONs that we sent over IPv4."""
+        return self.wire.decoded("bgp.notify.major_error", "bgp.notify.minor_error_cease",
+                                 display=f"bgp.type == 3 && ip.src == {self.NODE} && frame.time_epoch > {since}")
+
+    def assert_we_notice(self, since):
+        wait_for(lambda: all("BFD down" in (self.ours(name)["last_error"] or "") for name in ("router", "router6")),
+                 5, "both sessions have ended")
+        self.assertLess(self.detection(self.ROUTER, self.NODE, since), AT_MOST)
+        wait_for(lambda: ["6", "10"] in self.cease(since), 5, "Cease/10 has left (RFC 9384)")
+
+    # --- the sentences
+
+    def test_it_stays_up_while_a_core_is_busy(self):
+        self.lb1.start("load", ["taskset", "-c", "0", "/usr/bin/python3", "-S", "-E", "-c", "while True: pass"])
+        failed, sent, since = self.counted("times_failed"), self.counted("packets_sent"), time.monotonic()
+        time.sleep(5)       # What is tested: five seconds in which nobody asks the daemon, as each question costs it time.
+        flaps, pace = self.counted("times_failed") - failed, (self.counted("packets_sent") - sent) / (time.monotonic() - since)
+        # Who is not run for 30 ms looks dead, and a machine may be that busy: rarely.
+        self.assertLessEqual(flaps, 2, "flaps in five seconds")
+        # In each family: with jitter no faster than every 7.5 ms (RFC 5880 §6.8.7), and not much slower than 10.
+        self.assertTrue(2 * 50 <= pace <= 2 * 134, f"{pace:.0f} packets a second")
+        self.wait_fast()
+
+    def test_a_path_that_is_cut(self):
+        since = time.time()
+        self.lan.isolate(self.lb1)
+        self.assert_we_notice(since)
+        wait_for(self.gone, AT_MOST + SLACK, "the router has noticed too")
+        self.lan.isolate(self.lb1, False)
+        self.wait_fast()
+
+    def test_our_daemon_that_stops_is_noticed_by_the_router(self):
+        since = time.time()
+        self.daemon.process.signal(19)
+        self.assertLess(self.detection(self.NODE, self.ROUTER, since), AT_MOST)
+        wait_for(self.gone, AT_MOST + SLACK, "the routes left the router's table")
+        self.daemon.process.signal(18)
+        self.wait_fast()
+
+
+def collect(found):
+    """None while there is nothing to collect."""
+    try:
+        return found()
+    except (StopIteration, ValueError):
+        return None
+
+
+class FastWithFrr(FastCase, Case):
+    def make_router(self, node, neighbors):
+        return FrrWithBfd(node, neighbors, interval=FAST)
+
+    def test_a_killed_bfdd_is_noticed_and_bgpd_reads_cease_bfd_down(self):
+        since = time.time()
+        self.peer.bfdd.kill()
+        self.assert_we_notice(since)
+        received = rf"NOTIFICATION: received from neighbor {re.escape(self.NODE)} 6/10 "
+        wait_for(lambda: re.search(received, self.peer.bgpd.output()), 5, "the router has our Cease/10")
+
+
+class FastWithBird(FastCase, Case):
+    def make_router(self, node, neighbors):
+        return BirdWithBfd(node, neighbors, interval=FAST)
 
 
 if __name__ == "__main__":
