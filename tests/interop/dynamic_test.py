@@ -10,6 +10,8 @@ import time
 import unittest
 
 from harness import Anyvip, Bird, Case, Frames, Frr, Gobgp, Neighbor, never, wait_for
+from harness.observe import END
+from harness.raw_bgp import KEEPALIVE, NOTIFICATION, UPDATE
 
 OURS, THEIRS = 65010, 65000
 LB1, VIP = "10.0.0.100", "203.0.113.10"
@@ -27,7 +29,6 @@ CEASE = {
     "Peer De-configured": {Frr: " 6/3 ", Bird: "Peer de-configured", Gobgp: "Subcode=3"},
     "Other Configuration Change": {Frr: " 6/6 ", Bird: "Other configuration change", Gobgp: "Subcode=6"},
 }
-UPDATE, NOTIFICATION, KEEPALIVE = "2", "3", "4"
 
 # Nobody is there: a VIP wants a peer.
 SPARE = f'[[bgp.peer]]\nname = "spare"\naddress = "10.0.0.200"\nasn = {THEIRS}\n'
@@ -128,11 +129,7 @@ fall = 2
         never(lambda: any(router.read().established(LB1) for router in routers), duration, "it got in")
 
     def said_to(self, router, since):
-        """What we sent to the router: types of messages, and how the connection ended if it did."""
-        sent = f"ip.dst == {router.address} && frame.time_epoch > {since}"
-        types = {kind for kinds, in self.wire.decoded("bgp.type", display=f"bgp && {sent}") for kind in kinds.split(",")}
-        ends = self.wire.decoded("frame.number", display=f"(tcp.flags.fin == 1 || tcp.flags.reset == 1) && {sent}")
-        return types | ({"end"} if ends else set())
+        return set(self.wire.messages_to(router.address, since))
 
     def assert_undisturbed(self, routers, since):
         for router in routers:
@@ -173,7 +170,7 @@ fall = 2
         wait_for(lambda: self.range_status()["refused"] >= 2, UP, "it was turned away, and tried again")
         self.assertEqual(self.range_status()["last_error"], "all 2 sessions of the range are taken")
         self.assertEqual(set(self.instances()), {frr.name, bird.name})
-        self.assertEqual(self.said_to(gobgp, since), {"end"}, "without a word: nobody there is a peer yet")
+        self.assertEqual(self.said_to(gobgp, since), {END}, "without a word: nobody there is a peer yet")
         self.assert_undisturbed([frr, bird], since)
         # One leaves.
         frr.shut(frr.neighbor, "its place is free")

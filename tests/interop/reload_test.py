@@ -1,12 +1,14 @@
 """Configuration: errors with their place, and a reload that is a transaction.
 
-    lb1 -- lan -- router (FRR), two (a Backup)
+    lb1 -- lan -- router (FRR), and where peers change another (BIRD)
 """
 import re
+import time
 import unittest
 
-from harness import Anyvip, Case, Frr, Observer, never, speaker, wait_for
+from harness import Anyvip, Bird, Case, Frames, Frr, Neighbor, Observer, never, speaker, wait_for
 from harness.anyvip import check
+from harness.raw_bgp import KEEPALIVE, NOTIFICATION, UPDATE
 
 BASE = speaker("lb1", "10.0.0.11") + """
 [[virtual_router]]
@@ -134,6 +136,146 @@ router bgp 65000
     @staticmethod
     def settled(status):
         return status if all(vip["verdict"]["eligible"] for vip in status["vips"]) else None
+
+
+class Peers(Case):
+    """What a reload changes of one peer is said to that one: the other, BIRD, hears KEEPALIVEs."""
+
+    LB1, FRR, BIRD = "10.0.0.11", "10.0.0.1", "10.0.0.2"
+    ROUTE = "203.0.113.10/32"
+    KEY, OTHER_KEY = "as-it-was", "as-it-will-be"
+    UP, AT_ONCE = 20, 3
+
+    def setUp(self):
+        super().setUp()
+        lan = self.segment()
+        self.frr, self.bird = (self.router(lan, kind, own) for kind, own in ((Frr, self.FRR), (Bird, self.BIRD)))
+        self.lb1 = self.host("lb1", lan, f"{self.LB1}/24")
+        self.wire = Frames(self.lb1, "eth0", "tcp port 179")
+        self.key_files = {name: self.lb1.file(name + ".key", self.KEY + "\n", 0o600) for name in ("frr", "bird")}
+        self.daemon = Anyvip(self.lb1, self.configuration())
+        self.wait_up(self.frr)
+        self.wait_up(self.bird)
+        self.begun = time.time()
+
+    def router(self, lan, kind, own):
+        neighbor = Neighbor("lb1", self.LB1, 65010, own, "2001:db8::1", ("ipv4",), key=self.KEY)
+        router = kind(self.host(kind.__name__.lower(), lan, f"{own}/24"), kind.configuration(65000, own, [neighbor]))
+        router.neighbor = neighbor
+        return router
+
+    def configuration(self, frr="tor-a", lines="", vip="", keyed=True):
+        """`frr`: the name of that peer, "" for none; `lines` are its own."""
+        def peer(name, address, key, lines):
+            key = f'password_file = "{key}"' if key else ""
+            return f"""
+[[bgp.peer]]
+name = "{name}"
+address = "{address}"
+asn = 65000
+{lines or 'connect_retry = "500ms"'}
+idle_hold = "100ms"
+{key}
+"""
+        # It listens: an unsigned connection could come from either end.
+        return f"""
+[node]
+name = "lb1"
+propagation_wait = "100ms"
+
+[bgp]
+asn = 65010
+router_id = "{self.LB1}"
+listen = ["0.0.0.0"]
+""" + (peer(frr, self.FRR, keyed and self.key_files["frr"], lines) if frr else "") + \
+            peer("tor-b", self.BIRD, self.key_files["bird"], "") + f"""
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+{vip}
+"""
+
+    def paths(self, router):
+        view = router.read()
+        return view.established(self.LB1) and view.paths(self.ROUTE, self.LB1)
+
+    def wait_up(self, router):
+        wait_for(lambda: self.paths(router), self.UP, f"{router.node.name} has a session and the route")
+
+    def wait_told(self, subcode):
+        wait_for(lambda: f" 6/{subcode} " in self.frr.last_words(self.frr.neighbor), self.AT_ONCE, f"FRR reads Cease/{subcode}")
+
+    def never_up(self, why):
+        never(lambda: self.frr.read().established(self.LB1), 3, why)
+
+    def said_to(self, address):
+        return [kind for kind in self.wire.messages_to(address, self.begun) if kind != KEEPALIVE]
+
+    def peer(self, name):
+        return next(peer for peer in self.daemon.status()["peers"] if peer["name"] == name)
+
+    def assert_bird_undisturbed(self, heard=()):
+        self.assertEqual(self.said_to(self.BIRD), list(heard))
+        self.assertEqual(self.peer("tor-b")["counters"]["sessions"], 1)
+        self.assertTrue(self.paths(self.bird))
+
+    def test_changed_communities_are_one_update_to_each_in_the_same_session(self):
+        for communities in (["65010:100", "65010:200"], ["65010:200"], []):
+            self.begun = time.time()
+            self.daemon.reload(self.configuration(vip=f"bgp = {{ communities = {communities!r} }}".replace("'", '"')))
+            for router in (self.frr, self.bird):
+                wait_for(lambda of=router: self.paths(of)[0]["communities"] == communities, self.AT_ONCE,
+                         f"{router.node.name} has {communities}")
+            for address in (self.FRR, self.BIRD):
+                self.assertEqual(self.said_to(address), [UPDATE])
+        self.assertEqual([self.peer(name)["counters"]["sessions"] for name in ("tor-a", "tor-b")], [1, 1])
+
+    def test_another_key_is_another_session_and_nothing_comes_up_without_it(self):
+        self.key_files["frr"].write_text(self.OTHER_KEY + "\n")
+        self.daemon.reload()
+        self.wait_told(6)
+        self.never_up("a session with the old key")
+        self.frr.configure("router bgp", f"no neighbor {self.LB1} password {self.KEY}")
+        self.never_up("a session without a key")
+        self.frr.configure("router bgp", f"neighbor {self.LB1} password {self.OTHER_KEY}")
+        self.wait_up(self.frr)
+        # And back to none, at both ends.
+        self.daemon.reload(self.configuration(keyed=False))
+        self.never_up("a session that only the router signs")
+        self.frr.configure("router bgp", f"no neighbor {self.LB1} password {self.OTHER_KEY}")
+        self.wait_up(self.frr)
+        self.assert_bird_undisturbed()
+
+    def test_a_peer_with_another_name_keeps_its_key(self):
+        self.daemon.reload(self.configuration(frr="tor-x"))
+        self.wait_told(3)
+        self.wait_up(self.frr)
+        self.assertEqual(self.peer("tor-x")["counters"]["sessions"], 1)
+        self.frr.configure("router bgp", f"no neighbor {self.LB1} password {self.KEY}")
+        wait_for(lambda: not self.frr.read().established(self.LB1), self.UP, "FRR begins anew without a key")
+        self.never_up("a session without a key")
+        self.assert_bird_undisturbed()
+
+    def test_other_timers_are_those_of_the_next_session(self):
+        self.daemon.reload(self.configuration(lines='hold_time = "30s"\nconnect_retry = "700ms"'))
+        never(lambda: self.said_to(self.FRR), 2, "FRR heard of it")
+        self.assertEqual(self.peer("tor-a")["hold_time"], 9)
+        self.frr.reset_sessions()
+        wait_for(lambda: self.peer("tor-a")["hold_time"] == 30, self.UP, "the next session has the other hold time")
+        self.wait_up(self.frr)
+        self.assert_bird_undisturbed()
+
+    def test_a_peer_that_is_removed_hears_so_and_may_come_back(self):
+        self.daemon.reload(self.configuration(frr=""))
+        self.wait_told(3)
+        self.assertEqual([kind for kind in self.said_to(self.FRR) if kind in (UPDATE, NOTIFICATION)], [UPDATE, NOTIFICATION],
+                         "the route is withdrawn before the Cease")
+        self.assertEqual([peer["name"] for peer in self.daemon.status()["peers"]], ["tor-b"])
+        self.never_up("a session with nobody")
+        self.daemon.reload(self.configuration())
+        self.wait_up(self.frr)
+        self.assert_bird_undisturbed()
 
 
 class Check(Case):

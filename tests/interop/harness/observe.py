@@ -16,6 +16,7 @@ if __name__ != "__main__":
     from .wait import wait_for
 
 ADVERTISEMENT, GRATUITOUS_ARP, NEIGHBOR_ADVERTISEMENT = "advertisement", "gratuitous_arp", "neighbor_advertisement"
+END = "end of the connection"
 ADDRESS_ADDED, ADDRESS_REMOVED = "address_added", "address_removed"
 
 
@@ -70,6 +71,13 @@ class Frames:
         text = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               text=True, timeout=60).stdout
         return [line.split("\t") for line in text.splitlines()]
+
+    def messages_to(self, address, since):
+        """What was said to this IPv4 address after a time: types of BGP messages, and END for a FIN or a reset."""
+        to = f"ip.dst == {address} && frame.time_epoch > {since}"
+        types = [kind for kinds, in self.decoded("bgp.type", display=f"bgp && {to}") for kind in kinds.split(",")]
+        ends = self.decoded("frame.number", display=f"(tcp.flags.fin == 1 || tcp.flags.reset == 1) && {to}")
+        return [int(kind) for kind in types] + ([END] if ends else [])
 
     def complaints(self, display):
         """What the dissectors mind about the protocols in these frames: that they are malformed, or break a rule. What
