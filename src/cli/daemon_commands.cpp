@@ -47,9 +47,11 @@ std::string table(const json::object& status, const StatusOptions& options, cons
         case View::Vips: return vip_table(status, style);
         case View::Peers: {
             if (!options.peer.empty()) return peer_details(status, options.peer, style);
-            std::string text = peer_table(status, style);
-            for (const auto& table : {bfd_table(status, style), announcement_table(status, style)}) {
-                if (!table.empty()) text += '\n' + table;
+            std::string text;
+            for (const auto& table : {peer_table(status, style), range_table(status, style), bfd_table(status, style),
+                                      announcement_table(status, style)}) {
+                if (!text.empty() && !table.empty()) text += '\n';
+                text += table;
             }
             return text;
         }
@@ -86,7 +88,7 @@ json::value part(const json::object& status, View view) {
     switch (view) {
         case View::Overview: return status;
         case View::Vips: return only({"vips"});
-        case View::Peers: return only({"bgp", "peers", "announcements"});
+        case View::Peers: return only({"bgp", "peers", "peer_ranges", "announcements"});
         case View::Routes: return only({"received"});
         case View::Routers: return only({"virtual_routers"});
         case View::Servers: return only({"virtual_servers"});

@@ -36,6 +36,11 @@ address = "203.0.113.10"
 announce = "bgp"
 )";
 
+// What FakeDaemon has of peers.
+const std::string range_of_nobody =
+    "RANGE  ADDRESSES    AS     SESSIONS  KNOWN  REFUSED  REMARKS\n"
+    "rack   10.0.8.0/24  65000  0/100     0      2\n";
+
 class Commands : public testing::Test {
 protected:
     Commands() {
@@ -87,7 +92,9 @@ private:
                     return std::string{
                         R"({"ok":true,"status":{"node":"lb1","version":"0.1.0","uptime":1.5,"bgp":null,"vips":[{"name":)"
                         R"("www","address":"203.0.113.10/32","announce":"bgp","state":"Ready","verdict":{"eligible":)"
-                        R"(false,"reason":"drained","detail":""},"kernel_error":null}],"checks":[]}})"};
+                        R"(false,"reason":"drained","detail":""},"kernel_error":null}],"peer_ranges":[{"name":"rack",)"
+                        R"("range":"10.0.8.0/24","configured_asn":65000,"limit":100,"instances":0,"established":0,)"
+                        R"("refused":2,"last_error":null}],"checks":[]}})"};
                 },
                 [](const control::RoutesRequest&) {
                     return std::string{
@@ -149,7 +156,8 @@ TEST_F(Commands, StatusIsATableOrTheJsonAsItIs) {
     EXPECT_EQ(show_status(socket(), {}, terminal_), ExitCode::Ok) << err_.str();
     EXPECT_EQ(out_.str(),
               "node lb1, anyvipd 0.1.0, up 1.5s\n\nVIP  ADDRESS          ANNOUNCE  STATE  VERDICT\n"
-              "www  203.0.113.10/32  bgp       Ready  drained\n");
+              "www  203.0.113.10/32  bgp       Ready  drained\n\n" +
+                  range_of_nobody);
     out_.str("");
     EXPECT_EQ(show_status(socket(), {.view = View::Vips, .json = true}, terminal_), ExitCode::Ok);
     EXPECT_EQ(out_.str(), R"({"vips":[{"name":"www","address":"203.0.113.10/32","announce":"bgp","state":"Ready",)"
@@ -171,10 +179,20 @@ TEST_F(Commands, RoutesAreAnAnswerOfTheirOwn) {
               "tor-a  0.0.0.0/0  10.0.0.1  65000    3.0s\n");
     out_.str("");
     EXPECT_EQ(show_status(socket(), {.view = View::Peers, .json = true}, terminal_), ExitCode::Ok);
-    EXPECT_EQ(out_.str(), "{\"bgp\":null,\"announcements\":[]}\n");
+    EXPECT_EQ(out_.str(), R"({"bgp":null,"peer_ranges":[{"name":"rack","range":"10.0.8.0/24","configured_asn":65000,)"
+                          R"("limit":100,"instances":0,"established":0,"refused":2,"last_error":null}],)"
+                          R"("announcements":[]})"
+                          "\n");
     out_.str("");
     EXPECT_EQ(show_status(socket(), {.view = View::Peers, .peer = "tor-b"}, terminal_), ExitCode::Ok);
     EXPECT_EQ(out_.str(), "no such BGP peer\n");
+}
+
+TEST_F(Commands, ARangeThatNobodyHasConnectedFromIsShownWithThePeers) {
+    const FakeDaemon daemon{socket()};
+    ASSERT_TRUE(daemon.listening());
+    EXPECT_EQ(show_status(socket(), {.view = View::Peers}, terminal_), ExitCode::Ok) << err_.str();
+    EXPECT_EQ(out_.str(), range_of_nobody);
 }
 
 TEST_F(Commands, WhatTheDaemonRefusesFails) {
