@@ -5,6 +5,7 @@
 They are FRR, BIRD and GoBGP, and each connects: our daemon opens no connection to a range. What a router is to hear is
 looked for in what it says itself; that it hears nothing, in what our interface has sent.
 """
+import dataclasses
 import json
 import time
 import unittest
@@ -97,6 +98,12 @@ fall = 2
         router = kind(node, kind.configuration(THEIRS, own, [neighbor]), **more)
         router.address, router.neighbor, router.name = own, neighbor, f"rack/{own}"
         return router
+
+    @staticmethod
+    def tell(bird, **words):
+        """BIRD has other words for us from now on."""
+        bird.neighbor = dataclasses.replace(bird.neighbor, **words)
+        bird.configure(bird.configuration(THEIRS, bird.address, [bird.neighbor]))
 
     # --- what the routers and our daemon say
 
@@ -214,9 +221,7 @@ fall = 2
         self.wait_in([frr])
         # Nor without any.
         gobgp.node.run(["gobgp", "neighbor", LB1, "shutdown"])
-        bird.node.file("bird.conf", bird.configuration(THEIRS, bird.address, [
-            Neighbor("lb1", LB1, OURS, bird.address, "2001:db8::2", ("ipv4",))]))
-        bird.birdc("configure")
+        self.tell(bird, key="")
         self.never_in([bird, gobgp])
         self.assertTrue(self.is_in(frr))
 
@@ -224,9 +229,7 @@ fall = 2
         frr, bird = watched = [self.router(Frr, 1, bfd=True), self.router(Bird, 2, bfd=True)]
         gobgp = self.router(Gobgp, 3)
         self.begin(frr, bird, gobgp, lines='bfd = { interval = "100ms" }')
-        for router in watched:
-            wait_for(lambda to=router: to.bfd_up(to.neighbor) and self.instances()[to.name]["bfd"]["state"] == "Up", UP,
-                     f"BFD with {router.node.name} is up at both ends")
+        self.wait_bfd_up(watched)
         self.assertEqual(self.instances()[gobgp.name]["bfd"]["state"], "Down", "it has none, and a session all the same")
         for router, others in ((frr, [bird, gobgp]), (bird, [gobgp])):
             since = time.time()
@@ -238,7 +241,34 @@ fall = 2
             self.assert_undisturbed(others, since)
             self.lan.isolate(router.node, False)
             self.wait_in([router])
-            wait_for(lambda to=router: self.instances()[to.name]["bfd"]["state"] == "Up", UP, "BFD is up again")
+            self.wait_bfd_up([router])
+
+    def wait_bfd_up(self, routers):
+        for router in routers:
+            wait_for(lambda to=router: to.bfd_up(to.neighbor) and self.instances()[to.name]["bfd"]["state"] == "Up", UP,
+                     f"BFD with {router.node.name} is up at both ends")
+
+    def test_a_reload_without_bfd_and_one_with_it_end_no_session_of_ours(self):
+        routers = [self.router(Frr, 1, bfd=True), self.router(Bird, 2, bfd=True)]
+        lines = 'bfd = { interval = "100ms" }'
+        self.begin(*routers, lines=lines)
+        self.wait_bfd_up(routers)
+        since = time.time()
+        self.reload()
+        # We say AdminDown, which is no failure (RFC 5882 §3.2). FRR 8.4 and BIRD 2.0 take it for one, and end the
+        # session; then it goes on without BFD.
+        for router in routers:
+            wait_for(lambda to=router: self.instances()[to.name]["counters"]["sessions"] == 2, UP, "the next session")
+        self.wait_in(routers)
+        for router in routers:
+            self.assertNotIn(NOTIFICATION, self.said_to(router, since))
+            self.assertIsNone(self.instances()[router.name]["bfd"])
+        since = time.time()
+        self.reload(lines=lines)
+        self.wait_bfd_up(routers)
+        for router in routers:
+            self.assertLessEqual(self.said_to(router, since), {KEEPALIVE}, "BFD that comes up ended a session")
+            self.assertTrue(self.is_in(router))
 
     def test_a_reload_that_narrows_the_range_speaks_to_those_outside_alone(self):
         inside = [self.router(Frr, 1), self.router(Bird, 2), self.router(Gobgp, 3)]

@@ -312,8 +312,7 @@ protocol kernel six {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }
 """
 
     def follow(self, router):
-        router.node.file("bird.conf", f'include "{router.node.folder}/routes.conf";\n' + self.configuration())
-        router.birdc("configure")
+        router.configure(self.configuration())
 
 
 class WithGobgp(SpokenForCase, Case):

@@ -153,10 +153,16 @@ class Frr(Router):
 class Bird(Router):
     def __init__(self, node, config):
         self.node, self.announced = node, []
-        routes = node.file("routes.conf", "")
-        self.process = node.start("bird", ["bird", "-f", "-c", node.file("bird.conf", f'include "{routes}";\n' + config),
-                                           "-s", "/run/bird.ctl"])
+        self.routes = node.file("routes.conf", "")
+        self.process = node.start("bird", ["bird", "-f", "-c", self.write(config), "-s", "/run/bird.ctl"])
         wait_for(lambda: "Daemon is up" in self.birdc("show status"), 10, "BIRD answers")
+
+    def write(self, config):
+        return self.node.file("bird.conf", f'include "{self.routes}";\n' + config)
+
+    def configure(self, config):
+        self.write(config)
+        self.birdc("configure")
 
     @staticmethod
     def configuration(asn, router_id, neighbors):
