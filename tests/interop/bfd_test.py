@@ -262,6 +262,28 @@ class WithFrr(BfdCase, Case):
         wait_for(lambda: self.ours()["bfd"]["remote_state"] == "AdminDown", 5, "we hear AdminDown")
         never(lambda: "BFD down" in (self.ours()["last_error"] or ""), 1, "AdminDown was taken for a failure")
 
+    def test_a_stop_is_heard_as_our_cease_before_bfd_says_anything(self):
+        self.assert_cease_before_admin_down(lambda: self.daemon.process.signal(15), 2)
+
+    def test_a_peer_that_is_removed_hears_our_cease_before_bfd_says_anything(self):
+        other = anyvip("10.0.0.200", self.ROUTER6).replace('name = "router"', 'name = "another"')
+        self.assert_cease_before_admin_down(lambda: self.daemon.reload(other), 3)
+
+    def assert_cease_before_admin_down(self, leave, subcode):
+        """FRR 8.4 and BIRD 2.0 take AdminDown for a failure: one that comes while our Cease is on its way ends the session
+        without it. So this bgpd is a bit late."""
+        self.begin()
+        wire = Frames(self.lb1, "eth0", "udp port 3784 or tcp port 179")
+        ours = f"ip.src == {self.NODE}"
+        self.peer.bgpd.signal(19)
+        leave()
+        wait_for(lambda: wire.decoded("frame.number", display=f"bgp.type == 3 && {ours}"), 10, "our Cease")
+        time.sleep(0.1)     # What is tested: a tenth of a second in which nobody reads it.
+        self.assertEqual(wire.decoded("frame.number", display=f"bfd.sta == 0 && {ours}"), [], "AdminDown overtakes the Cease")
+        self.peer.bgpd.signal(18)
+        received = rf"NOTIFICATION: received from neighbor {re.escape(self.NODE)} 6/{subcode} "
+        wait_for(lambda: re.search(received, self.peer.bgpd.output()), 5, "the router has our Cease")
+
 
 class WithBird(BfdCase, Case):
     def make_router(self, node, neighbors):
