@@ -47,15 +47,6 @@ std::string describe(const Announce& announce) {
     return announce.vrrp ? "vrrp" : "nothing";
 }
 
-std::string describe(const Community& community) {
-    return std::to_string(community.asn) + ':' + std::to_string(community.value);
-}
-
-std::string describe(const LargeCommunity& community) {
-    return std::to_string(community.global) + ':' + std::to_string(community.local1) + ':' +
-           std::to_string(community.local2);
-}
-
 std::string describe(const Track& track) {
     return track.weight ? track.check.value() + ' ' + std::to_string(*track.weight) : track.check.value();
 }

@@ -54,11 +54,11 @@ std::string toml(const Strong<T, Tag>& strong) {
 std::string toml(const net::IpAddress& address) {
     return quote(address.to_string());
 }
-std::string toml(const Community& community) {
-    return quote(describe(community));
+std::string toml(const net::Community& community) {
+    return quote(community.to_string());
 }
-std::string toml(const LargeCommunity& community) {
-    return quote(describe(community));
+std::string toml(const net::LargeCommunity& community) {
+    return quote(community.to_string());
 }
 std::string toml(const Track& track) {
     if (!track.weight) return toml(track.check);

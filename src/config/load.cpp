@@ -706,86 +706,32 @@ ServerCheck read_server_check(const Value& table, Errors& errors) {
     return check;
 }
 
-/// "65010:100" in `count` numbers of at most `limit`.
-template <std::size_t N>
-std::optional<std::array<std::uint32_t, N>> parse_numbers(std::string_view text, std::uint64_t limit) {
-    std::array<std::uint32_t, N> numbers{};
-    for (std::size_t i = 0; i < N; ++i) {
-        const auto colon = i + 1 < N ? text.find(':') : text.size();
-        if (colon == std::string_view::npos || colon == 0 || colon > 10) return std::nullopt;
-        std::uint64_t number = 0;
-        for (const char c : text.substr(0, colon)) {
-            if (c < '0' || c > '9') return std::nullopt;
-            number = number * 10 + static_cast<std::uint64_t>(c - '0');
-        }
-        if (number > limit) return std::nullopt;
-        numbers[i] = static_cast<std::uint32_t>(number);
-        text.remove_prefix(std::min(colon + 1, text.size()));
-    }
-    return numbers;
-}
-
-struct WellKnown {
-    std::string_view name;
-    Community community;
-};
-
-/// RFC 1997, RFC 3765, RFC 7999, RFC 8326, RFC 9494.
-constexpr WellKnown well_known_communities[]{
-    {"graceful-shutdown", {65535, 0}},
-    {"blackhole", {65535, 666}},
-    {"no-export", {65535, 65281}},
-    {"no-advertise", {65535, 65282}},
-    {"no-export-subconfed", {65535, 65283}},
-    {"no-peer", {65535, 65284}},
-    {"no-llgr", {65535, 7}},
-};
-
-std::optional<Community> parse_community(const std::string& text) {
-    for (const WellKnown& known : well_known_communities) {
-        if (known.name == text) return known.community;
-    }
-    const auto numbers = parse_numbers<2>(text, 65535);
-    if (!numbers) return std::nullopt;
-    return Community{static_cast<std::uint16_t>((*numbers)[0]), static_cast<std::uint16_t>((*numbers)[1])};
-}
-
-void read_communities(Section& section, RouteAttributes& attributes) {
-    if (section.find("communities") != nullptr) attributes.communities.clear();
-    if (section.find("large_communities") != nullptr) attributes.large_communities.clear();
-    std::vector<std::string> names;
-    for (const WellKnown& known : well_known_communities) names.emplace_back(known.name);
-    for (const Value& item : section.array("communities")) {
+/// A list of communities of one kind, as sorted and once each; what was there before is gone if the key is there.
+template <class Community>
+void read_communities(Section& section, std::string_view key, std::vector<Community>& communities,
+                      std::string_view expected, const std::vector<std::string>& names = {}) {
+    if (section.find(key) == nullptr) return;
+    communities.clear();
+    for (const Value& item : section.array(key)) {
         const auto* text = std::get_if<std::string>(&item.data);
-        const auto community = text == nullptr ? std::nullopt : parse_community(*text);
+        const auto community = text == nullptr ? std::nullopt : Community::parse(*text);
         if (community) {
-            attributes.communities.push_back(*community);
+            communities.push_back(*community);
         } else {
-            section.mismatch(item, "a community such as \"65010:100\" or \"no-export\"",
-                             text == nullptr ? "" : suggest(*text, names));
+            section.mismatch(item, expected, text == nullptr ? "" : suggest(*text, names));
         }
     }
-    for (const Value& item : section.array("large_communities")) {
-        const auto* text = std::get_if<std::string>(&item.data);
-        const auto numbers = text == nullptr ? std::nullopt : parse_numbers<3>(*text, 4294967295);
-        if (numbers) {
-            attributes.large_communities.push_back({(*numbers)[0], (*numbers)[1], (*numbers)[2]});
-        } else {
-            section.mismatch(item, "a large community such as \"65010:1:2\"");
-        }
-    }
-    const auto sort_unique = [](auto& list) {
-        std::ranges::sort(list);
-        const auto [first, last] = std::ranges::unique(list);
-        list.erase(first, last);
-    };
-    sort_unique(attributes.communities);
-    sort_unique(attributes.large_communities);
+    std::ranges::sort(communities);
+    const auto [first, last] = std::ranges::unique(communities);
+    communities.erase(first, last);
 }
 
 /// Keys that are there take the place of what was.
 void read_attributes(Section& section, RouteAttributes& attributes) {
-    read_communities(section, attributes);
+    read_communities(section, "communities", attributes.communities,
+                     "a community such as \"65010:100\" or \"no-export\"", net::well_known_communities());
+    read_communities(section, "large_communities", attributes.large_communities,
+                     "a large community such as \"65010:1:2\"");
     section.integer("med", attributes.med, 0, 4294967295);
     section.integer("prepend", attributes.prepend, 0, 16);
     section.integer("local_pref", attributes.local_pref, 0, 4294967295);

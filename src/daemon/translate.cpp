@@ -102,10 +102,8 @@ bgp::Import import(const config::Peer& peer) {
 
 bgp::RouteAttributes route_attributes(const config::RouteAttributes& from, Announcement announcement) {
     bgp::RouteAttributes to;
-    for (const auto& community : from.communities) to.communities.emplace_back(community.asn, community.value);
-    for (const auto& community : from.large_communities) {
-        to.large_communities.push_back({community.global, community.local1, community.local2});
-    }
+    to.communities = from.communities;
+    to.large_communities = from.large_communities;
     to.med = from.med;
     to.prepend = from.prepend;
     to.local_pref = from.local_pref;

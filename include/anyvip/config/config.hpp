@@ -13,6 +13,7 @@
 #include "anyvip/ipvs/table.hpp"
 #include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
+#include "anyvip/net/community.hpp"
 #include "anyvip/net/interface.hpp"
 #include "anyvip/strong.hpp"
 #include "anyvip/time.hpp"
@@ -243,24 +244,10 @@ struct Announce {
     friend bool operator==(const Announce&, const Announce&) = default;
 };
 
-struct Community {
-    std::uint16_t asn = 0;
-    std::uint16_t value = 0;
-    friend auto operator<=>(const Community&, const Community&) = default;
-};
-
-/// RFC 8092.
-struct LargeCommunity {
-    std::uint32_t global = 0;
-    std::uint32_t local1 = 0;
-    std::uint32_t local2 = 0;
-    friend auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
-};
-
 /// What a route carries.
 struct RouteAttributes {
-    std::vector<Community> communities;             ///< sorted, each once
-    std::vector<LargeCommunity> large_communities;  ///< sorted, each once
+    std::vector<net::Community> communities;             ///< sorted, each once
+    std::vector<net::LargeCommunity> large_communities;  ///< sorted, each once
     std::optional<std::uint32_t> med;
     std::uint8_t prepend = 0;                 ///< 0..16 times our own AS more (external peers)
     std::optional<std::uint32_t> local_pref;  ///< internal peers; nullopt: 100
@@ -388,10 +375,8 @@ struct Config {
 /// What names the virtual server in the kernel.
 [[nodiscard]] ipvs::VirtualServerId id_of(const Config& config, const VirtualServer& server);
 
-[[nodiscard]] std::string describe(const Announce& announce);         ///< "bgp", "vrrp", "vrrp+bgp"
-[[nodiscard]] std::string describe(const Community& community);       ///< "65010:100"
-[[nodiscard]] std::string describe(const LargeCommunity& community);  ///< "65010:1:2"
-[[nodiscard]] std::string describe(const Track& track);               ///< "nginx", "uplink -20"
-[[nodiscard]] std::string_view describe(Role role);                   ///< "primary", "backup", "standby", "none"
+[[nodiscard]] std::string describe(const Announce& announce);  ///< "bgp", "vrrp", "vrrp+bgp"
+[[nodiscard]] std::string describe(const Track& track);        ///< "nginx", "uplink -20"
+[[nodiscard]] std::string_view describe(Role role);            ///< "primary", "backup", "standby", "none"
 
 }  // namespace anyvip::config
