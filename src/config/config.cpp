@@ -61,6 +61,15 @@ std::string_view describe(Role role) {
     return "none";
 }
 
+bool tells_capacity(const Vip& vip) {
+    const auto tells = [](const RouteAttributes& attributes) {
+        return attributes.link_bandwidth && attributes.link_bandwidth->per_weight;
+    };
+    return vip.announce.bgp &&
+           (tells(vip.bgp.attributes) ||
+            std::ranges::any_of(vip.bgp.per_peer, [&](const auto& own) { return tells(own.second); }));
+}
+
 net::Prefix route_prefix(const Vip& vip) {
     return vip.prefix.value_or(net::Prefix::host(vip.address.address()));
 }

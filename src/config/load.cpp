@@ -726,12 +726,51 @@ void read_communities(Section& section, std::string_view key, std::vector<Commun
     communities.erase(first, last);
 }
 
+std::optional<std::uint64_t> read_rate(Section& section, const Value& value, std::string_view expected) {
+    const auto* text = std::get_if<std::string>(&value.data);
+    const auto rate = text == nullptr ? std::nullopt : parse_rate(*text);
+    if (!rate) section.mismatch(value, expected);
+    return rate;
+}
+
+void read_link_bandwidth(Section& parent, RouteAttributes& attributes) {
+    const Value* value = parent.find("link_bandwidth");
+    if (value == nullptr) return;
+    attributes.link_bandwidth.reset();
+    if (std::holds_alternative<Table>(value->data)) {
+        Section section{*value, "vip.bgp.link_bandwidth", parent.errors()};
+        const Value* each = section.require("per_weight");
+        if (each == nullptr) return;
+        const auto rate = read_rate(section, *each, "a rate such as \"1Gbit/s\" or \"125MB/s\"");
+        if (rate) attributes.link_bandwidth = LinkBandwidth{*rate, true};
+        return;
+    }
+    const auto* text = std::get_if<std::string>(&value->data);
+    if (text != nullptr && *text == "off") return;
+    const auto rate = read_rate(parent, *value, "a rate such as \"10Gbit/s\", { per_weight = \"1Gbit/s\" } or \"off\"");
+    if (rate) attributes.link_bandwidth = LinkBandwidth{*rate, false};
+}
+
+/// Of two link bandwidths a router takes whichever it likes.
+void check_one_link_bandwidth(Section& section, const RouteAttributes& attributes) {
+    const bool said_otherwise = std::ranges::any_of(attributes.extended_communities, [](const auto& community) {
+        return community.octets_per_second().has_value();
+    });
+    if (!attributes.link_bandwidth || !said_otherwise) return;
+    section.error(section.place(section.find("link_bandwidth") != nullptr ? "link_bandwidth" : "extended_communities"),
+                  "a link bandwidth stands in both \"link_bandwidth\" and \"extended_communities\"");
+}
+
 /// Keys that are there take the place of what was.
 void read_attributes(Section& section, RouteAttributes& attributes) {
     read_communities(section, "communities", attributes.communities,
                      "a community such as \"65010:100\" or \"no-export\"", net::well_known_communities());
     read_communities(section, "large_communities", attributes.large_communities,
                      "a large community such as \"65010:1:2\"");
+    read_communities(section, "extended_communities", attributes.extended_communities,
+                     "an extended community such as \"rt:65010:100\", \"soo:192.0.2.1:5\" or \"0x0002fdf200000064\"");
+    read_link_bandwidth(section, attributes);
+    check_one_link_bandwidth(section, attributes);
     section.integer("med", attributes.med, 0, 4294967295);
     section.integer("prepend", attributes.prepend, 0, 16);
     section.integer("local_pref", attributes.local_pref, 0, 4294967295);
@@ -871,6 +910,11 @@ Vip read_vip(const Value& table, Errors& errors) {
     if (const Value* bgp = section.table("bgp")) read_vip_bgp(*bgp, vip.bgp, errors);
     section.read("hold_down", vip.hold_down, Duration::zero(), hours{1});
     if (const Value* flap = section.table("flap")) vip.flap = read_flap(*flap, errors);
+    section.read("capacity_rise_after", vip.capacity_rise_after, Duration::zero(), hours{1});
+    if (section.find("capacity_rise_after") != nullptr && !tells_capacity(vip)) {
+        section.error(section.place("capacity_rise_after"),
+                      "\"capacity_rise_after\" has no effect without link_bandwidth = { per_weight = ... }");
+    }
     read_interface(section, vip.interface);
     section.choice("services", vip.services, services_words);
     return vip;
