@@ -37,6 +37,9 @@ std::expected<PathAttributes, Withheld> Export::attributes(net::Family family, c
     path.med = route.med;
     path.communities = {route.communities.begin(), route.communities.end()};
     path.large_communities = {route.large_communities.begin(), route.large_communities.end()};
+    // RFC 4360 §6 keeps what is not transitive from being handed on to another AS; it is not handed on here, but
+    // begins.
+    path.extended_communities = {route.extended_communities.begin(), route.extended_communities.end()};
     if (keeps_for_long && route.no_llgr) path.communities.insert(no_llgr_community);
     path.only_to_customer = only_to_customer;
     if (!UpdateWriter::fits(family, path, encoding)) return std::unexpected{Withheld::TooLarge};

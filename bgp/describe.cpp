@@ -171,6 +171,7 @@ std::string describe(const RouteAttributes& attributes) {
     if (attributes.prepend != 0) add("prepend=" + std::to_string(attributes.prepend));
     for (const auto& community : attributes.communities) add(describe(community));
     for (const auto& community : attributes.large_communities) add(describe(community));
+    for (const auto& community : attributes.extended_communities) add(describe(community));
     return text.empty() ? "plain" : text;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "anyvip/net/address.hpp"
+#include "anyvip/net/community.hpp"
 #include "anyvip/wire/reader.hpp"
 #include "anyvip/wire/writer.hpp"
 #include "bgp/address_family.hpp"
@@ -58,60 +59,16 @@ struct AsPath {
     friend auto operator<=>(const AsPath&, const AsPath&) = default;
 };
 
-/// RFC 1997: "65010:100" or a well-known name.
-class Community {
-public:
-    constexpr Community() = default;
-    constexpr explicit Community(std::uint32_t value) : value_{value} {}
-    constexpr Community(std::uint16_t asn, std::uint16_t tag) : value_{std::uint32_t{asn} << 16U | tag} {}
-
-    /// "65010:100", "no-export", "graceful-shutdown", ...
-    [[nodiscard]] static std::optional<Community> parse(std::string_view text);
-    [[nodiscard]] constexpr std::uint32_t value() const { return value_; }
-    [[nodiscard]] std::string to_string() const;
-
-    friend constexpr auto operator<=>(const Community&, const Community&) = default;
-
-private:
-    std::uint32_t value_ = 0;
-};
-
-inline constexpr Community graceful_shutdown_community{0xffff0000};  // RFC 8326
-inline constexpr Community llgr_stale_community{0xffff0006};         // RFC 9494
-inline constexpr Community no_llgr_community{0xffff0007};            // RFC 9494
-inline constexpr Community blackhole_community{0xffff029a};          // RFC 7999
-inline constexpr Community no_export_community{0xffffff01};
-inline constexpr Community no_advertise_community{0xffffff02};
-
-/// RFC 8092: "65010:1:100".
-struct LargeCommunity {
-    std::uint32_t global_administrator = 0;
-    std::uint32_t local_data_1 = 0;
-    std::uint32_t local_data_2 = 0;
-
-    [[nodiscard]] static std::optional<LargeCommunity> parse(std::string_view text);
-    [[nodiscard]] std::string to_string() const;
-
-    friend auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
-};
-
-/// RFC 4360, as octets: type, subtype, value.
-struct ExtendedCommunity {
-    std::array<std::uint8_t, 8> octets{};
-
-    /// A route target or a site of origin, "rt:65010:100", "rt:4200000010:100" (RFC 5668: a number of four octets and
-    /// a value of two), "rt:10.0.0.1:100", "soo:..."; a link bandwidth in octets per second, "bandwidth:65010:1250000";
-    /// otherwise all of it, "0x0003000a00000064". parse() takes what to_string() gives.
-    [[nodiscard]] static std::optional<ExtendedCommunity> parse(std::string_view text);
-    [[nodiscard]] std::string to_string() const;
-    /// draft-ietf-idr-link-bandwidth: not transitive; a number above two octets is AS_TRANS. Precondition: finite and
-    /// not negative.
-    [[nodiscard]] static ExtendedCommunity link_bandwidth(Asn asn, float octets_per_second);
-    /// Of a link bandwidth, transitive or not.
-    [[nodiscard]] std::optional<float> octets_per_second() const;
-
-    friend auto operator<=>(const ExtendedCommunity&, const ExtendedCommunity&) = default;
-};
+// Of the vocabulary: the configuration has them too.
+using net::blackhole_community;
+using net::Community;
+using net::ExtendedCommunity;
+using net::graceful_shutdown_community;
+using net::LargeCommunity;
+using net::llgr_stale_community;
+using net::no_advertise_community;
+using net::no_export_community;
+using net::no_llgr_community;
 
 struct Aggregator {
     Asn asn;
@@ -289,9 +246,6 @@ void encode_nlri(const Nlri& nlri, bool path_identifiers, wire::Writer& out);
 [[nodiscard]] std::string describe(const Nlri& nlri);
 [[nodiscard]] std::string_view describe(Origin origin);
 [[nodiscard]] std::string describe(const AsPath& path);  ///< "65010 65010 {65001,65002}"
-[[nodiscard]] std::string describe(Community community);
-[[nodiscard]] std::string describe(const LargeCommunity& community);
-[[nodiscard]] std::string describe(const ExtendedCommunity& community);
 /// "origin=igp as_path=\"65010\" next_hop=10.0.0.11 med=50 communities=65010:100,no-export".
 [[nodiscard]] std::string describe(const PathAttributes& attributes);
 [[nodiscard]] std::string_view describe(AttributeError::Reason reason);

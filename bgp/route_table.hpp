@@ -34,6 +34,7 @@ using RouteSlot = Strong<std::uint32_t, struct RouteSlotTag>;
 struct RouteAttributes {
     std::vector<Community> communities{};
     std::vector<LargeCommunity> large_communities{};
+    std::vector<ExtendedCommunity> extended_communities{};
     std::optional<std::uint32_t> med{};
     std::uint8_t prepend = 0;                   ///< our AS so many times more; external peers only
     std::optional<std::uint32_t> local_pref{};  ///< internal peers only; nullopt: 100

@@ -456,7 +456,7 @@ std::string peer_details(const json::object& status, std::string_view name, cons
 }
 
 std::string announcement_table(const json::object& routes, const Style& style) {
-    Table table{{"VIP", "PREFIX", "PEER", "DESIRED", "SENT", "ACKNOWLEDGED"}};
+    Table table{{"VIP", "PREFIX", "PEER", "DESIRED", "SENT", "ACKNOWLEDGED", "ATTRIBUTES"}};
     for_each(list(routes, "announcements"), [&](const json::object& route) {
         const auto yes = [&](std::string_view name) { return std::string{is_true(route, name) ? "yes" : "no"}; };
         const bool desired = is_true(route, "desired");
@@ -467,7 +467,8 @@ std::string announcement_table(const json::object& routes, const Style& style) {
                    {text(route, "peer")},
                    {yes("desired")},
                    {withheld.empty() ? yes("sent") : "no: " + words(withheld)},
-                   {yes("acknowledged"), tone}});
+                   {yes("acknowledged"), tone},
+                   {printable(string(route, "attributes"))}});
     });
     return table.render(style);
 }

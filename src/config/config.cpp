@@ -47,15 +47,6 @@ std::string describe(const Announce& announce) {
     return announce.vrrp ? "vrrp" : "nothing";
 }
 
-std::string describe(const Community& community) {
-    return std::to_string(community.asn) + ':' + std::to_string(community.value);
-}
-
-std::string describe(const LargeCommunity& community) {
-    return std::to_string(community.global) + ':' + std::to_string(community.local1) + ':' +
-           std::to_string(community.local2);
-}
-
 std::string describe(const Track& track) {
     return track.weight ? track.check.value() + ' ' + std::to_string(*track.weight) : track.check.value();
 }
@@ -68,6 +59,15 @@ std::string_view describe(Role role) {
         case Role::Standby: return "standby";
     }
     return "none";
+}
+
+bool tells_capacity(const Vip& vip) {
+    const auto tells = [](const RouteAttributes& attributes) {
+        return attributes.link_bandwidth && attributes.link_bandwidth->per_weight;
+    };
+    return vip.announce.bgp &&
+           (tells(vip.bgp.attributes) ||
+            std::ranges::any_of(vip.bgp.per_peer, [&](const auto& own) { return tells(own.second); }));
 }
 
 net::Prefix route_prefix(const Vip& vip) {

@@ -54,11 +54,18 @@ std::string toml(const Strong<T, Tag>& strong) {
 std::string toml(const net::IpAddress& address) {
     return quote(address.to_string());
 }
-std::string toml(const Community& community) {
-    return quote(describe(community));
+std::string toml(const net::Community& community) {
+    return quote(community.to_string());
 }
-std::string toml(const LargeCommunity& community) {
-    return quote(describe(community));
+std::string toml(const net::LargeCommunity& community) {
+    return quote(community.to_string());
+}
+std::string toml(const net::ExtendedCommunity& community) {
+    return quote(community.to_string());
+}
+std::string toml(const LinkBandwidth& bandwidth) {
+    const auto rate = quote(format_rate(bandwidth.octets_per_second));
+    return bandwidth.per_weight ? "{ per_weight = " + rate + " }" : rate;
 }
 std::string toml(const Track& track) {
     if (!track.weight) return toml(track.check);
@@ -345,9 +352,16 @@ std::string server_check_table(const ServerCheck& check) {
     return table.text();
 }
 
-InlineTable attributes_table(const RouteAttributes& attributes) {
+/// `inherited_bandwidth`: without a word of its own it would have one.
+InlineTable attributes_table(const RouteAttributes& attributes, bool inherited_bandwidth = false) {
     InlineTable table;
     table.key("communities", attributes.communities).key("large_communities", attributes.large_communities);
+    table.key("extended_communities", attributes.extended_communities);
+    if (attributes.link_bandwidth) {
+        table.key("link_bandwidth", *attributes.link_bandwidth);
+    } else if (inherited_bandwidth) {
+        table.key("link_bandwidth", "off");
+    }
     table.key("med", attributes.med).key("prepend", attributes.prepend).key("local_pref", attributes.local_pref);
     table.key("no_llgr", attributes.no_llgr);
     return table;
@@ -359,7 +373,8 @@ std::string vip_bgp_table(const VipBgp& bgp) {
     if (!bgp.per_peer.empty()) {
         InlineTable per_peer;
         for (const auto& [peer, attributes] : bgp.per_peer) {
-            per_peer.raw(quote(peer.value()), attributes_table(attributes).text());
+            per_peer.raw(quote(peer.value()),
+                         attributes_table(attributes, bgp.attributes.link_bandwidth.has_value()).text());
         }
         table.raw("per_peer", per_peer.text());
     }
@@ -397,6 +412,7 @@ void write_vip(Output& out, const Vip& vip) {
     if (vip.announce.bgp) out.raw("bgp", vip_bgp_table(vip.bgp));
     if (vip.hold_down > Duration::zero()) out.key("hold_down", vip.hold_down);
     if (vip.flap) out.raw("flap", flap_table(*vip.flap));
+    if (tells_capacity(vip)) out.key("capacity_rise_after", vip.capacity_rise_after);
     out.key("interface", vip.interface);
     out.key("services", vip.services == Services::All ? "all" : "any");
 }

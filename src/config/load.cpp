@@ -706,86 +706,71 @@ ServerCheck read_server_check(const Value& table, Errors& errors) {
     return check;
 }
 
-/// "65010:100" in `count` numbers of at most `limit`.
-template <std::size_t N>
-std::optional<std::array<std::uint32_t, N>> parse_numbers(std::string_view text, std::uint64_t limit) {
-    std::array<std::uint32_t, N> numbers{};
-    for (std::size_t i = 0; i < N; ++i) {
-        const auto colon = i + 1 < N ? text.find(':') : text.size();
-        if (colon == std::string_view::npos || colon == 0 || colon > 10) return std::nullopt;
-        std::uint64_t number = 0;
-        for (const char c : text.substr(0, colon)) {
-            if (c < '0' || c > '9') return std::nullopt;
-            number = number * 10 + static_cast<std::uint64_t>(c - '0');
-        }
-        if (number > limit) return std::nullopt;
-        numbers[i] = static_cast<std::uint32_t>(number);
-        text.remove_prefix(std::min(colon + 1, text.size()));
-    }
-    return numbers;
-}
-
-struct WellKnown {
-    std::string_view name;
-    Community community;
-};
-
-/// RFC 1997, RFC 3765, RFC 7999, RFC 8326, RFC 9494.
-constexpr WellKnown well_known_communities[]{
-    {"graceful-shutdown", {65535, 0}},
-    {"blackhole", {65535, 666}},
-    {"no-export", {65535, 65281}},
-    {"no-advertise", {65535, 65282}},
-    {"no-export-subconfed", {65535, 65283}},
-    {"no-peer", {65535, 65284}},
-    {"no-llgr", {65535, 7}},
-};
-
-std::optional<Community> parse_community(const std::string& text) {
-    for (const WellKnown& known : well_known_communities) {
-        if (known.name == text) return known.community;
-    }
-    const auto numbers = parse_numbers<2>(text, 65535);
-    if (!numbers) return std::nullopt;
-    return Community{static_cast<std::uint16_t>((*numbers)[0]), static_cast<std::uint16_t>((*numbers)[1])};
-}
-
-void read_communities(Section& section, RouteAttributes& attributes) {
-    if (section.find("communities") != nullptr) attributes.communities.clear();
-    if (section.find("large_communities") != nullptr) attributes.large_communities.clear();
-    std::vector<std::string> names;
-    for (const WellKnown& known : well_known_communities) names.emplace_back(known.name);
-    for (const Value& item : section.array("communities")) {
+/// A list of communities of one kind, as sorted and once each; what was there before is gone if the key is there.
+template <class Community>
+void read_communities(Section& section, std::string_view key, std::vector<Community>& communities,
+                      std::string_view expected, const std::vector<std::string>& names = {}) {
+    if (section.find(key) == nullptr) return;
+    communities.clear();
+    for (const Value& item : section.array(key)) {
         const auto* text = std::get_if<std::string>(&item.data);
-        const auto community = text == nullptr ? std::nullopt : parse_community(*text);
+        const auto community = text == nullptr ? std::nullopt : Community::parse(*text);
         if (community) {
-            attributes.communities.push_back(*community);
+            communities.push_back(*community);
         } else {
-            section.mismatch(item, "a community such as \"65010:100\" or \"no-export\"",
-                             text == nullptr ? "" : suggest(*text, names));
+            section.mismatch(item, expected, text == nullptr ? "" : suggest(*text, names));
         }
     }
-    for (const Value& item : section.array("large_communities")) {
-        const auto* text = std::get_if<std::string>(&item.data);
-        const auto numbers = text == nullptr ? std::nullopt : parse_numbers<3>(*text, 4294967295);
-        if (numbers) {
-            attributes.large_communities.push_back({(*numbers)[0], (*numbers)[1], (*numbers)[2]});
-        } else {
-            section.mismatch(item, "a large community such as \"65010:1:2\"");
-        }
+    std::ranges::sort(communities);
+    const auto [first, last] = std::ranges::unique(communities);
+    communities.erase(first, last);
+}
+
+std::optional<std::uint64_t> read_rate(Section& section, const Value& value, std::string_view expected) {
+    const auto* text = std::get_if<std::string>(&value.data);
+    const auto rate = text == nullptr ? std::nullopt : parse_rate(*text);
+    if (!rate) section.mismatch(value, expected);
+    return rate;
+}
+
+void read_link_bandwidth(Section& parent, RouteAttributes& attributes) {
+    const Value* value = parent.find("link_bandwidth");
+    if (value == nullptr) return;
+    attributes.link_bandwidth.reset();
+    if (std::holds_alternative<Table>(value->data)) {
+        Section section{*value, "vip.bgp.link_bandwidth", parent.errors()};
+        const Value* each = section.require("per_weight");
+        if (each == nullptr) return;
+        const auto rate = read_rate(section, *each, "a rate such as \"1Gbit/s\" or \"125MB/s\"");
+        if (rate) attributes.link_bandwidth = LinkBandwidth{*rate, true};
+        return;
     }
-    const auto sort_unique = [](auto& list) {
-        std::ranges::sort(list);
-        const auto [first, last] = std::ranges::unique(list);
-        list.erase(first, last);
-    };
-    sort_unique(attributes.communities);
-    sort_unique(attributes.large_communities);
+    const auto* text = std::get_if<std::string>(&value->data);
+    if (text != nullptr && *text == "off") return;
+    const auto rate = read_rate(parent, *value, "a rate such as \"10Gbit/s\", { per_weight = \"1Gbit/s\" } or \"off\"");
+    if (rate) attributes.link_bandwidth = LinkBandwidth{*rate, false};
+}
+
+/// Of two link bandwidths a router takes whichever it likes.
+void check_one_link_bandwidth(Section& section, const RouteAttributes& attributes) {
+    const bool said_otherwise = std::ranges::any_of(attributes.extended_communities, [](const auto& community) {
+        return community.octets_per_second().has_value();
+    });
+    if (!attributes.link_bandwidth || !said_otherwise) return;
+    section.error(section.place(section.find("link_bandwidth") != nullptr ? "link_bandwidth" : "extended_communities"),
+                  "a link bandwidth stands in both \"link_bandwidth\" and \"extended_communities\"");
 }
 
 /// Keys that are there take the place of what was.
 void read_attributes(Section& section, RouteAttributes& attributes) {
-    read_communities(section, attributes);
+    read_communities(section, "communities", attributes.communities,
+                     "a community such as \"65010:100\" or \"no-export\"", net::well_known_communities());
+    read_communities(section, "large_communities", attributes.large_communities,
+                     "a large community such as \"65010:1:2\"");
+    read_communities(section, "extended_communities", attributes.extended_communities,
+                     "an extended community such as \"rt:65010:100\", \"soo:192.0.2.1:5\" or \"0x0002fdf200000064\"");
+    read_link_bandwidth(section, attributes);
+    check_one_link_bandwidth(section, attributes);
     section.integer("med", attributes.med, 0, 4294967295);
     section.integer("prepend", attributes.prepend, 0, 16);
     section.integer("local_pref", attributes.local_pref, 0, 4294967295);
@@ -925,6 +910,11 @@ Vip read_vip(const Value& table, Errors& errors) {
     if (const Value* bgp = section.table("bgp")) read_vip_bgp(*bgp, vip.bgp, errors);
     section.read("hold_down", vip.hold_down, Duration::zero(), hours{1});
     if (const Value* flap = section.table("flap")) vip.flap = read_flap(*flap, errors);
+    section.read("capacity_rise_after", vip.capacity_rise_after, Duration::zero(), hours{1});
+    if (section.find("capacity_rise_after") != nullptr && !tells_capacity(vip)) {
+        section.error(section.place("capacity_rise_after"),
+                      "\"capacity_rise_after\" has no effect without link_bandwidth = { per_weight = ... }");
+    }
     read_interface(section, vip.interface);
     section.choice("services", vip.services, services_words);
     return vip;

@@ -49,17 +49,72 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 struct Unit {
     std::string_view name;
-    Duration length;
+    std::int64_t size;
 };
 
-constexpr std::array units{
-    Unit{"h", std::chrono::hours{1}},         Unit{"m", std::chrono::minutes{1}},
-    Unit{"s", std::chrono::seconds{1}},       Unit{"ms", std::chrono::milliseconds{1}},
-    Unit{"us", std::chrono::microseconds{1}}, Unit{"ns", std::chrono::nanoseconds{1}},
+constexpr Unit unit_of(std::string_view name, Duration duration) {
+    return {name, duration.count()};
+}
+
+/// In nanoseconds, the largest first.
+constexpr std::array duration_units{
+    unit_of("h", std::chrono::hours{1}),         unit_of("m", std::chrono::minutes{1}),
+    unit_of("s", std::chrono::seconds{1}),       unit_of("ms", std::chrono::milliseconds{1}),
+    unit_of("us", std::chrono::microseconds{1}), unit_of("ns", std::chrono::nanoseconds{1}),
+};
+
+/// In bits per second; those of bits first, the largest first.
+constexpr std::array rate_units{
+    Unit{"Tbit/s", 1'000'000'000'000},
+    Unit{"Gbit/s", 1'000'000'000},
+    Unit{"Mbit/s", 1'000'000},
+    Unit{"kbit/s", 1'000},
+    Unit{"bit/s", 1},
+    Unit{"TB/s", 8'000'000'000'000},
+    Unit{"GB/s", 8'000'000'000},
+    Unit{"MB/s", 8'000'000},
+    Unit{"kB/s", 8'000},
+    Unit{"B/s", 8},
 };
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
+}
+
+/// "1.5ms", in the smallest unit.
+std::optional<std::int64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
+    const auto digits_end = std::ranges::find_if_not(text, is_digit);
+    const auto whole_text = text.substr(0, static_cast<std::size_t>(digits_end - text.begin()));
+    auto rest = text.substr(whole_text.size());
+    std::int64_t whole = 0;
+    const auto parsed = std::from_chars(whole_text.data(), whole_text.data() + whole_text.size(), whole);
+    if (whole_text.empty() || parsed.ec != std::errc{}) return std::nullopt;
+
+    std::string_view fraction;
+    if (rest.starts_with('.')) {
+        rest.remove_prefix(1);
+        const auto end = std::ranges::find_if_not(rest, is_digit);
+        fraction = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
+        rest.remove_prefix(fraction.size());
+        if (fraction.empty() || fraction.size() > 9) return std::nullopt;
+    }
+
+    const auto unit = std::ranges::find(units, rest, &Unit::name);
+    if (unit == units.end() || whole > std::numeric_limits<std::int64_t>::max() / unit->size - 1) return std::nullopt;
+    auto result = whole * unit->size;
+    auto place_value = unit->size;
+    for (const char digit : fraction) {
+        if (place_value % 10 != 0) return digit == '0' ? std::optional{result} : std::nullopt;
+        place_value /= 10;
+        result += (digit - '0') * place_value;
+    }
+    return result;
+}
+
+/// In the first unit that needs no fraction.
+std::string format_quantity(std::int64_t quantity, std::span<const Unit> units) {
+    const auto unit = std::ranges::find_if(units, [&](const Unit& u) { return quantity % u.size == 0; });
+    return std::to_string(quantity / unit->size) + std::string{unit->name};
 }
 
 }  // namespace
@@ -115,41 +170,22 @@ std::string quote(std::string_view text) {
 }
 
 std::optional<Duration> parse_duration(std::string_view text) {
-    const auto digits_end = std::ranges::find_if_not(text, is_digit);
-    const auto whole_text = text.substr(0, static_cast<std::size_t>(digits_end - text.begin()));
-    auto rest = text.substr(whole_text.size());
-    std::int64_t whole = 0;
-    const auto parsed = std::from_chars(whole_text.data(), whole_text.data() + whole_text.size(), whole);
-    if (whole_text.empty() || parsed.ec != std::errc{}) return std::nullopt;
-
-    std::string_view fraction;
-    if (rest.starts_with('.')) {
-        rest.remove_prefix(1);
-        const auto end = std::ranges::find_if_not(rest, is_digit);
-        fraction = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
-        rest.remove_prefix(fraction.size());
-        if (fraction.empty() || fraction.size() > 9) return std::nullopt;
-    }
-
-    const auto unit = std::ranges::find(units, rest, &Unit::name);
-    if (unit == units.end() || whole > Duration::max() / unit->length - 1) return std::nullopt;
-    Duration result = whole * unit->length;
-    Duration place_value = unit->length;
-    for (const char digit : fraction) {
-        if (place_value.count() % 10 != 0) return digit == '0' ? std::optional{result} : std::nullopt;
-        place_value /= 10;
-        result += (digit - '0') * place_value;
-    }
-    return result;
+    const auto nanoseconds = parse_quantity(text, duration_units);
+    return nanoseconds ? std::optional{Duration{*nanoseconds}} : std::nullopt;
 }
 
 std::string format_duration(Duration duration) {
-    if (duration == Duration::zero()) return "0s";
-    for (const Unit& unit : units) {
-        if (duration % unit.length == Duration::zero())
-            return std::to_string(duration / unit.length) + std::string{unit.name};
-    }
-    return std::to_string(duration.count()) + "ns";
+    return duration == Duration::zero() ? "0s" : format_quantity(duration.count(), duration_units);
+}
+
+std::optional<std::uint64_t> parse_rate(std::string_view text) {
+    const auto bits = parse_quantity(text, rate_units);
+    if (!bits || *bits == 0 || *bits % 8 != 0) return std::nullopt;
+    return static_cast<std::uint64_t>(*bits / 8);
+}
+
+std::string format_rate(std::uint64_t octets_per_second) {
+    return format_quantity(static_cast<std::int64_t>(octets_per_second * 8), rate_units);
 }
 
 Section::Section(const Value& value, std::string name, Errors& errors)

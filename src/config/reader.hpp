@@ -47,6 +47,13 @@ private:
 /// In the largest unit that needs no fraction: "1500ms", "2s", "0s".
 [[nodiscard]] std::string format_duration(Duration duration);
 
+/// Octets per second: "10Gbit/s", "1.25GB/s", "2Mbit/s"; nullopt for anything else, for what is no whole number of
+/// octets and for what is none at all. Units are those of SI: a kilobit is a thousand bits.
+[[nodiscard]] std::optional<std::uint64_t> parse_rate(std::string_view text);
+
+/// In the largest unit of bits that needs no fraction: "10Gbit/s", "8bit/s".
+[[nodiscard]] std::string format_rate(std::uint64_t octets_per_second);
+
 constexpr Duration longest = std::chrono::hours{24 * 365};
 
 /// A word of the configuration language that stands for a value.

@@ -407,6 +407,7 @@ private:
                             vip.address.address().to_string());
             }
             check_prefix(vip, table);
+            check_capacity(vip, table);
             if (vip.announce.bgp && vip.address.address().is_link_local()) {
                 errors_.add(place, "a link-local address cannot be announced by \"bgp\"");
             }
@@ -435,6 +436,15 @@ private:
                                    " is one route: its \"bgp\" and role must be those of the VIP " +
                                    quote(other->second->name.value()));
         }
+    }
+
+    void check_capacity(const Vip& vip, const Value& table) {
+        const bool has_servers = std::ranges::any_of(
+            config_.virtual_servers, [&](const VirtualServer& server) { return server.vip == vip.name; });
+        if (!tells_capacity(vip) || has_servers) return;
+        errors_.add(
+            place_of(inner(table, "bgp"), "link_bandwidth"),
+            "\"per_weight\" is about real servers, and no virtual server has the VIP " + quote(vip.name.value()));
     }
 
     void check_vip_router(const Vip& vip, const Value& table, bool sound) {

@@ -177,6 +177,15 @@ json::object verdict(const vip::Verdict& verdict) {
     return object;
 }
 
+json::value to_value(const std::optional<vip::Capacity>& capacity) {
+    if (!capacity) return nullptr;
+    json::object object;
+    object["serving"] = capacity->weights().serving;
+    object["configured"] = capacity->weights().configured;
+    object["told"] = capacity->told();
+    return object;
+}
+
 json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     json::object object;
     object["name"] = text(vip.config.name.value());
@@ -193,6 +202,7 @@ json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     object["stands_by"] = vip.stands_by;
     object["others"] = text(word(vip.others.knowledge));
     object["others_detail"] = text(vip.others.text);
+    object["capacity"] = to_value(vip.capacity);
     return object;
 }
 
@@ -459,6 +469,7 @@ json::object to_object(const daemon::AnnouncementStatus& announcement) {
     object["withheld"] = route.withheld ? text(word(*route.withheld)) : json::value{};
     object["sent"] = route.sent;
     object["acknowledged"] = route.acknowledged;
+    object["attributes"] = announcement.attributes ? text(bgp::describe(*announcement.attributes)) : json::value{};
     return object;
 }
 

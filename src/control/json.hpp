@@ -19,6 +19,7 @@
 ///       state "Absent" | "Programming" | "Ready" | "Announced" | "Withdrawing" | "Removing"
 ///       announced, held_back_for, kernel_error
 ///       role "primary" | "backup" | "standby", stands_by, others "unknown" | "none" | "heard", others_detail
+///       capacity {serving, configured, told}  weights; null where no link bandwidth per weight tells of them
 ///     peers[]
 ///       name, address, asn (of its OPEN), configured_asn 65000 | "external" | "internal"
 ///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
@@ -52,6 +53,7 @@ namespace anyvip::control {
 ///
 ///     announcements[]    a VIP towards a peer
 ///       vip, prefix, peer, desired, withheld REASON, sent, acknowledged
+///       attributes "med=50 65010:100 bandwidth:65010:1250000"          null where it is not desired
 ///     received[]         what a peer announces
 ///       peer, accepted, max_prefixes, refused {REASON: n}
 ///       routes[]         accepted ones, those of our own VIPs, and examples of what is refused

@@ -53,6 +53,7 @@ std::optional<TimePoint> Decision::deadline() const {
     std::optional<TimePoint> next = lease_renewal_;
     for (const auto& [name, vip] : vips_) next = earliest(next, vip.lifecycle.deadline());
     next = earliest(next, observers_.deadline());
+    for (const auto& [name, capacity] : capacities_) next = earliest(next, capacity.deadline());
     for (const auto& [name, peer] : peers_) {
         next = earliest(next, peer.core.deadline());
         if (name != peer.core.config().name && peer.connected_until) {
@@ -81,6 +82,7 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
     tell_others(observers_.expire(turn.now), turn);
+    expire_capacities(turn);
     forget_instances(turn);
     for (auto it = links_.begin(); it != links_.end();) {
         const auto& [interface, link] = *it++;
@@ -332,6 +334,7 @@ void Decision::configure_vips(Turn& turn) {
         const bool other_routes = vip.config.bgp != wanted.bgp || vip.config.standby != wanted.standby;
         if (other_routes) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
         vip.config = wanted;
+        follow_capacity(wanted, turn);
         if (other_routes) route_changed(vip, turn);
         feed(wanted.name, vip::ConfigChanged{lifecycle_config(*config_, wanted)}, turn);
         feed(wanted.name, vip::Configured{}, turn);
@@ -341,6 +344,7 @@ void Decision::configure_vips(Turn& turn) {
 
 void Decision::add_vip(const config::Vip& vip, Turn& turn) {
     vips_.emplace(vip.name, Vip{vip, lifecycle_config(*config_, vip)});
+    follow_capacity(vip, turn);
     feed(vip.name, vip::Configured{}, turn);
     feed(vip.name, vip::OthersObserved{observers_.others(vip.name)}, turn);
     feed(vip.name, vip::VerdictGiven{coordinator_.verdict(vip.name)}, turn);
@@ -388,7 +392,9 @@ void Decision::perform(const vip::RouterVerdictChanged& action, Turn& turn) {
 
 void Decision::perform(const vip::PoolChanged& action, Turn& turn) {
     const auto vip = vips_.find(action.vip);
-    if (vip != vips_.end()) refresh_services(vip->second, turn);
+    if (vip == vips_.end()) return;
+    weigh(vip->second, turn);
+    refresh_services(vip->second, turn);
 }
 
 void Decision::feed(const VipName& name, const vip::LifecycleEvent& event, Turn& turn) {
@@ -409,6 +415,7 @@ void Decision::feed(const VipName& name, const vip::LifecycleEvent& event, Turn&
     }
     if (after == vip::Lifecycle::State::Absent && before != after) {
         const auto next = stage_ == Stage::Running ? vip.next : std::nullopt;
+        capacities_.erase(vip.config.name);
         vips_.erase(found);
         if (next) add_vip(*next, turn);
     }

@@ -17,6 +17,7 @@
 #include "anyvip/random.hpp"
 #include "anyvip/strong.hpp"
 #include "anyvip/time.hpp"
+#include "anyvip/vip/capacity.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
 #include "bgp/link_neighbor.hpp"
@@ -328,6 +329,13 @@ private:
     [[nodiscard]] ConfigureBfd wanted_bfd() const;
     [[nodiscard]] std::vector<PeerRangeStatus> range_status() const;
     void expect_to_be_sent(const Vip& vip);
+    void follow_capacity(const config::Vip& vip, Turn& turn);
+    void weigh(const Vip& vip, Turn& turn);
+    void expire_capacities(Turn& turn);
+    [[nodiscard]] std::uint64_t capacity_of(const Vip& vip) const;
+    [[nodiscard]] std::optional<vip::Capacity> find_capacity(const VipName& vip) const;
+    [[nodiscard]] std::optional<bgp::RouteAttributes> attributes_for(const PeerName& peer,
+                                                                     const net::Prefix& prefix) const;
     void announce(Vip& vip, Announcement announcement, Turn& turn);
     void route_changed(const Vip& vip, Turn& turn);
     [[nodiscard]] Announcement announcement_of(const net::Prefix& prefix) const;
@@ -352,8 +360,9 @@ private:
     std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
     vip::Coordinator coordinator_;
     std::map<VipName, Vip> vips_;
-    bgp::RouteTable routes_;          ///< outlives the peers
-    std::map<PeerName, Peer> peers_;  ///< and the instances of ranges
+    std::map<VipName, vip::Capacity> capacities_;  ///< of those VIPs that tell theirs
+    bgp::RouteTable routes_;                       ///< outlives the peers
+    std::map<PeerName, Peer> peers_;               ///< and the instances of ranges
     std::map<PeerName, Range> ranges_;
     std::map<net::InterfaceName, Link> links_;
     std::map<net::InterfaceName, LinkLocalChanged> link_locals_;  ///< of all interfaces

@@ -382,7 +382,54 @@ void Decision::expect_to_be_sent(const Vip& vip) {
     }
 }
 
+/// Its configuration is another one now, or new.
+void Decision::follow_capacity(const config::Vip& vip, Turn& turn) {
+    if (!config::tells_capacity(vip)) {
+        capacities_.erase(vip.name);
+        return;
+    }
+    const auto [capacity, added] = capacities_.try_emplace(vip.name, vip.capacity_rise_after);
+    capacity->second.configure(vip.capacity_rise_after);
+    // Without it the route spoke of no weight yet.
+    if (added) (void)capacity->second.learn(coordinator_.weights(vip.name), false, turn.now);
+}
+
+/// Its pool is another one now.
+void Decision::weigh(const Vip& vip, Turn& turn) {
+    const auto capacity = capacities_.find(vip.config.name);
+    if (capacity == capacities_.end()) return;
+    const bool announced = vip.announcement != Announcement::None;
+    const bool other = capacity->second.learn(coordinator_.weights(vip.config.name), announced, turn.now);
+    if (other && announced) route_changed(vip, turn);
+}
+
+void Decision::expire_capacities(Turn& turn) {
+    for (auto& [name, capacity] : capacities_) {
+        if (!capacity.expire(turn.now)) continue;
+        const auto vip = vips_.find(name);
+        if (vip != vips_.end() && vip->second.announcement != Announcement::None) route_changed(vip->second, turn);
+    }
+}
+
+/// VIPs that share a prefix share its route: what they can carry together is what comes by it.
+std::uint64_t Decision::capacity_of(const Vip& vip) const {
+    const auto told = [this](const Vip& each) -> std::uint64_t {
+        const auto capacity = capacities_.find(each.config.name);
+        return capacity == capacities_.end() ? 0 : capacity->second.told();
+    };
+    if (!vip.config.prefix) return told(vip);
+    std::uint64_t sum = 0;
+    for (const auto& [name, each] : vips_) {
+        if (each.config.prefix == vip.config.prefix && each.announcement != Announcement::None) sum += told(each);
+    }
+    return sum;
+}
+
 void Decision::announce(Vip& vip, Announcement announcement, Turn& turn) {
+    const auto capacity = capacities_.find(vip.config.name);
+    if (vip.announcement == Announcement::None && capacity != capacities_.end()) {
+        (void)capacity->second.learn(coordinator_.weights(vip.config.name), false, turn.now);
+    }
     vip.announcement = announcement;
     route_changed(vip, turn);
 }
@@ -391,7 +438,7 @@ void Decision::route_changed(const Vip& vip, Turn& turn) {
     expect_to_be_sent(vip);
     const auto prefix = route_prefix(vip.config);
     const auto announcement = vip.config.prefix ? announcement_of(prefix) : vip.announcement;
-    turn.routes.push_back({.prefix = prefix, .route = route(config_->bgp, vip.config, announcement)});
+    turn.routes.push_back({.prefix = prefix, .route = route(config_->bgp, vip.config, announcement, capacity_of(vip))});
 }
 
 /// VIPs that share a prefix share its route: it stays while one of them is announced.

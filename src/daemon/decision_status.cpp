@@ -61,6 +61,14 @@ void Decision::on(const RoutesRequested& event, Turn& turn) {
     turn.rest.emplace_back(ReplyRoutes{event.client, routes(turn.now)});
 }
 
+/// What the peer is to hear of the prefix.
+std::optional<bgp::RouteAttributes> Decision::attributes_for(const PeerName& peer, const net::Prefix& prefix) const {
+    const auto slot = routes_.find(prefix);
+    if (!slot || routes_.route_id(*slot) == bgp::Interned<bgp::Route>::none) return std::nullopt;
+    const auto* const attributes = routes_.route(routes_.route_id(*slot)).for_peer(peer);
+    return attributes == nullptr ? std::nullopt : std::optional{*attributes};
+}
+
 Routes Decision::routes(TimePoint now) const {
     Routes routes{.now = now, .announcements = {}, .received = {}};
     for (const auto& [name, vip] : vips_) {
@@ -68,7 +76,8 @@ Routes Decision::routes(TimePoint now) const {
         for (const auto& [peer_name, peer] : peers_) {
             if (std::ranges::find(vip.config.bgp.peers, peer.core.config().name) == vip.config.bgp.peers.end())
                 continue;
-            routes.announcements.push_back({name, prefix, peer_name, peer.core.route_status(prefix)});
+            routes.announcements.push_back({name, prefix, peer_name, peer.core.route_status(prefix),
+                                            attributes_for(peer.core.config().name, prefix)});
         }
     }
     for (const auto& [name, peer] : peers_) {
@@ -99,6 +108,11 @@ std::optional<PeerStatus::Bfd> Decision::bfd_status(const PeerName& peer) const 
     return status;
 }
 
+std::optional<vip::Capacity> Decision::find_capacity(const VipName& vip) const {
+    const auto capacity = capacities_.find(vip);
+    return capacity == capacities_.end() ? std::nullopt : std::optional{capacity->second};
+}
+
 Status Decision::status(TimePoint now) const {
     Status status;
     status.now = now;
@@ -114,7 +128,8 @@ Status Decision::status(TimePoint now) const {
     for (const auto& [name, vip] : vips_) {
         status.vips.push_back({vip.config, coordinator_.verdict(name), vip.lifecycle.state(),
                                vip.announcement != Announcement::None, vip.lifecycle.held_until(now),
-                               vip.lifecycle.kernel_error(), vip.lifecycle.stands_by(), vip.lifecycle.others()});
+                               vip.lifecycle.kernel_error(), vip.lifecycle.stands_by(), vip.lifecycle.others(),
+                               find_capacity(name)});
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();

@@ -12,10 +12,12 @@
 #include "anyvip/health/check.hpp"
 #include "anyvip/names.hpp"
 #include "anyvip/time.hpp"
+#include "anyvip/vip/capacity.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "anyvip/vip/lifecycle.hpp"
 #include "bgp/link_neighbor.hpp"
 #include "bgp/peer.hpp"
+#include "bgp/route_table.hpp"
 #include "daemon/mail.hpp"
 #include "vrrp/virtual_router.hpp"
 
@@ -30,8 +32,9 @@ struct VipStatus {
     bool announced = false;
     std::optional<TimePoint> held_until;  ///< ready, and not announced before then
     std::optional<std::string> kernel_error;
-    bool stands_by = false;  ///< a standby that leaves it to others
-    vip::Others others{};    ///< that announce it, as far as somebody wants to know
+    bool stands_by = false;                   ///< a standby that leaves it to others
+    vip::Others others{};                     ///< that announce it, as far as somebody wants to know
+    std::optional<vip::Capacity> capacity{};  ///< none: its route does not speak of it
 };
 
 struct PeerStatus {
@@ -108,6 +111,7 @@ struct AnnouncementStatus {
     net::Prefix prefix;
     PeerName peer;
     bgp::RouteStatus route;
+    std::optional<bgp::RouteAttributes> attributes{};  ///< none: the peer is to hear nothing of it
 };
 
 /// What one peer announces: what is kept of it, and examples of what is refused.

@@ -1,5 +1,6 @@
 #include "daemon/translate.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -102,10 +103,9 @@ bgp::Import import(const config::Peer& peer) {
 
 bgp::RouteAttributes route_attributes(const config::RouteAttributes& from, Announcement announcement) {
     bgp::RouteAttributes to;
-    for (const auto& community : from.communities) to.communities.emplace_back(community.asn, community.value);
-    for (const auto& community : from.large_communities) {
-        to.large_communities.push_back({community.global, community.local1, community.local2});
-    }
+    to.communities = from.communities;
+    to.large_communities = from.large_communities;
+    to.extended_communities = from.extended_communities;
     to.med = from.med;
     to.prepend = from.prepend;
     to.local_pref = from.local_pref;
@@ -115,6 +115,14 @@ bgp::RouteAttributes route_attributes(const config::RouteAttributes& from, Annou
         to.local_pref = 0;
     }
     return to;
+}
+
+/// IEEE floats lose the odd octet of what is above 16 Mbit/s, which no router minds.
+net::ExtendedCommunity link_bandwidth(const config::LinkBandwidth& bandwidth, std::uint64_t capacity,
+                                      const config::Asn& asn) {
+    const auto each = static_cast<double>(bandwidth.octets_per_second);
+    const auto rate = bandwidth.per_weight ? each * static_cast<double>(capacity) : each;
+    return net::ExtendedCommunity::link_bandwidth(asn.value(), static_cast<float>(std::max(rate, 1.0)));
 }
 
 /// What an address of a VIP looks like on the interface of a virtual router. A host prefix of IPv6 has a
@@ -231,10 +239,13 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
 }
 
 std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const config::Vip& vip,
-                                Announcement announcement) {
+                                Announcement announcement, std::uint64_t capacity) {
     if (announcement == Announcement::None) return std::nullopt;
     const auto attributes_of = [&](const config::RouteAttributes& from) {
         auto attributes = route_attributes(from, announcement);
+        if (from.link_bandwidth && bgp) {
+            attributes.extended_communities.push_back(link_bandwidth(*from.link_bandwidth, capacity, bgp->asn));
+        }
         if (vip.standby && bgp) {
             attributes.large_communities.push_back(bgp::to_community(
                 {.rank = vip.standby->rank, .router_id = bgp->router_id.address}, bgp::Asn{bgp->asn.value()}));

@@ -28,8 +28,11 @@ enum class Announcement : std::uint8_t {
     Announced,
 };
 /// nullopt for None. A standby's carries its StandbyMark; not once [bgp] has left the configuration, and it with it.
+/// Nor has it a link bandwidth then. `capacity`: the weights that one per weight is of. Of none it is one octet per
+/// second, the least that there is: routers take a 0 for a path of unknown bandwidth, and many then balance by none at
+/// all.
 [[nodiscard]] std::optional<bgp::Route> route(const std::optional<config::Bgp>& bgp, const config::Vip& vip,
-                                              Announcement announcement);
+                                              Announcement announcement, std::uint64_t capacity = 0);
 
 /// The sessions of all peers that have BFD; `learnt` are those whose addresses are not in the configuration: instances
 /// of ranges, and unnumbered peers.

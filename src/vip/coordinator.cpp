@@ -323,6 +323,18 @@ const Pool& Coordinator::pool(const ServerName& server) const {
     return place ? servers_[*place].pool.pool() : none;
 }
 
+Weights Coordinator::weights(const VipName& vip) const {
+    Weights sum;
+    const auto place = dependences_.find(vip);
+    if (!place) return sum;
+    for (const auto server : dependences_.servers_of_vip(*place)) {
+        const auto weights = servers_[server].pool.weights();
+        sum.serving += weights.serving;
+        sum.configured += weights.configured;
+    }
+    return sum;
+}
+
 const PoolFact& Coordinator::pool_fact(const ServerName& server) const {
     static const PoolFact none;
     const auto known = facts_.pools.find(server);

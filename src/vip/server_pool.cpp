@@ -19,9 +19,13 @@ RealServerWish wish_for(const RealServerPolicy& real_server, Health health, bool
     return Absent{};
 }
 
-bool serves(const RealServerWish& wish) {
+std::uint32_t weight_of(const RealServerWish& wish) {
     const auto* present = std::get_if<Present>(&wish);
-    return present != nullptr && present->weight > 0;
+    return present == nullptr ? 0 : present->weight;
+}
+
+bool serves(const RealServerWish& wish) {
+    return weight_of(wish) > 0;
 }
 
 /// Keeps the number of those of whom something is true.
@@ -36,7 +40,10 @@ ServerPool::ServerPool(ServerPolicy policy)
     : policy_{std::move(policy)},
       health_(policy_.real_servers.size(), Health::Unknown),
       unknown_{policy_.real_servers.size()} {
-    for (const auto& real_server : policy_.real_servers) pool_.emplace(real_server.address, AsItIs{});
+    for (const auto& real_server : policy_.real_servers) {
+        pool_.emplace(real_server.address, AsItIs{});
+        configured_weight_ += real_server.weight;
+    }
 }
 
 bool ServerPool::learn(std::size_t index, Health health, bool drained) {
@@ -47,6 +54,7 @@ bool ServerPool::learn(std::size_t index, Health health, bool drained) {
     recount(up_, was == Health::Up, health == Health::Up);
     recount(unknown_, was == Health::Unknown, health == Health::Unknown);
     recount(healthy_, serves(wish), serves(next));
+    serving_weight_ = serving_weight_ - weight_of(wish) + weight_of(next);
     return std::exchange(wish, next) != next;
 }
 

@@ -4,6 +4,9 @@
 
 What counts is the router's own table. The same tests run against both.
 """
+import json
+import re
+import struct
 import unittest
 
 from harness import Anyvip, Bird, Case, Frames, Frr, never, wait_for
@@ -17,7 +20,7 @@ KEY = "between-lb3-and-the-router"
 AT_ONCE = 3
 
 
-def anyvip(node, number, health, peer="", vip="", hold_time="9s", more=""):
+def anyvip(node, number, health, peer="", vip="", hold_time="9s", more="", carries=""):
     """Both addresses, as a /32 and over MP-BGP as a /128, healthy while the file `health` is there."""
     return f"""
 [node]
@@ -51,7 +54,7 @@ name = "www"
 address = "{VIP}"
 announce = "bgp"
 track = ["service"]
-bgp = {{ communities = ["65010:100", "65010:200"], large_communities = ["65010:1:2"], med = 50, prepend = 1 }}
+bgp = {{ communities = ["65010:100", "65010:200"], large_communities = ["65010:1:2"], med = 50, prepend = 1{carries} }}
 {vip}
 
 [[vip]]
@@ -136,6 +139,26 @@ class RouterCase:
         self.assertEqual(self.peer.attributes(ROUTES[1]), {
             "next_hop": ["2001:db8::11"], "as_path": ["65010"], "med": 60, "origin": "IGP",
             "communities": ["65010:100"], "large_communities": []})
+
+    def test_extended_communities_and_a_link_bandwidth_arrive_and_change_without_a_withdrawal(self):
+        words = 'extended_communities = ["rt:65000:100", "soo:192.0.2.1:5", "rt:4200000000:7"]'
+        lb1 = self.load_balancer(1, carries=f', {words}, link_bandwidth = "1Gbit/s"')
+        self.wait_announced(1)
+        self.assertEqual(self.extended(ROUTES[0]), self.EXTENDED | {self.bandwidth(125000000)})
+        self.assertEqual(self.extended(ROUTES[1]), set())
+        (told,) = [told for told in self.told(lb1) if told["vip"] == "www"]
+        self.assertEqual(told["attributes"], "med=50 prepend=1 65010:100 65010:200 65010:1:2 rt:65000:100 "
+                                             "soo:192.0.2.1:5 rt:4200000000:7 bandwidth:65010:125000000")
+        effective = lb1.command("check", lb1.config)
+        self.assertIn('extended_communities = ["rt:65000:100", "soo:192.0.2.1:5", "rt:4200000000:7"], '
+                      'link_bandwidth = "1Gbit/s"', effective)
+        lb1.reload(anyvip(lb1.node, 1, lb1.node.health, carries=', link_bandwidth = "400Mbit/s"'))
+        wait_for(lambda: self.extended(ROUTES[0]) == {self.bandwidth(50000000)}, AT_ONCE, "the other bandwidth alone")
+        self.wait_announced(1)
+
+    @staticmethod
+    def told(daemon):
+        return json.loads(daemon.command("bgp", "--json"))["announcements"]
 
     def test_a_client_behind_the_router_is_served_by_both_addresses(self):
         lb1 = self.load_balancer(1)
@@ -291,6 +314,17 @@ router bgp 65000
     def session_up(self, number):
         return self.peer.established(f"10.0.0.1{number}")
 
+    EXTENDED = {"RT:65000:100", "SoO:192.0.2.1:5", "RT:4200000000:7"}
+
+    @staticmethod
+    def bandwidth(octets_per_second):
+        return f"LB:65010:{octets_per_second}"
+
+    def extended(self, prefix):
+        (path,) = self.peer.paths(prefix)
+        # Behind a bandwidth stands the same in bits.
+        return set(re.sub(r" \([^)]*\)", "", path.get("extendedCommunity", {}).get("string", "")).split())
+
 
 class WithBird(RouterCase, Case):
     @staticmethod
@@ -321,6 +355,17 @@ protocol bgp lb3 {{
 
     def session_up(self, number):
         return self.peer.established(f"lb{number}")
+
+    EXTENDED = {"(rt, 65000, 100)", "(ro, 192.0.2.1, 5)", "(rt, 4200000000, 7)"}
+
+    @staticmethod
+    def bandwidth(octets_per_second):
+        """BIRD has no word for it: the type, the AS, and the octets of the float as a number."""
+        return f"(unknown 0x4004, 65010, {struct.unpack('>I', struct.pack('>f', octets_per_second))[0]})"
+
+    def extended(self, prefix):
+        found = re.findall(r"^\s+BGP\.ext_community: (.*)$", self.peer.route(prefix), re.M)
+        return set(re.findall(r"\([^)]*\)", " ".join(found)))
 
 
 if __name__ == "__main__":

@@ -171,6 +171,29 @@ router bgp 65000
 
 
 class NatFrr(Balanced):
+    def test_the_bandwidth_of_the_route_follows_the_real_servers_and_the_route_stays(self):
+        self.wait_ready()
+        self.daemon.reload(self.config(announce="""bgp = { link_bandwidth = { per_weight = "100Mbit/s" } }
+capacity_rise_after = "2s"
+"""))
+        wait_for(lambda: self.bandwidth() == 25000000, AT_ONCE, "both real servers are told of")
+        before = self.peer.updates_received("10.0.0.11")
+        self.servers[0].health.unlink()
+        wait_for(lambda: self.bandwidth() == 12500000, AT_ONCE, "one of them")
+        self.assertEqual(self.peer.updates_received("10.0.0.11"), before + 1)
+        self.servers[0].health.touch()
+        self.wait_table(rs1=1, rs2=1)
+        never(lambda: self.bandwidth() != 12500000, 1, "what has just come up was counted")
+        wait_for(lambda: self.bandwidth() == 25000000, AT_ONCE, "both, after a while")
+        self.assertEqual(self.peer.updates_received("10.0.0.11"), before + 2)
+
+    def bandwidth(self):
+        """In octets per second, as FRR has read it; None without a route."""
+        for path in self.peer.paths(f"{VIP}/32"):
+            found = re.search(r"LB:65010:(\d+)", path.get("extendedCommunity", {}).get("string", ""))
+            return int(found[1]) if found else 0
+        return None
+
     def hold(self):
         """A connection through the VIP that stays open; returns (process, real server that has it)."""
         process = self.client.start("hold", ["curl", "-sN", "-m", "60", f"http://{VIP}/hold"])

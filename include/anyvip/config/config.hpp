@@ -13,6 +13,7 @@
 #include "anyvip/ipvs/table.hpp"
 #include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
+#include "anyvip/net/community.hpp"
 #include "anyvip/net/interface.hpp"
 #include "anyvip/strong.hpp"
 #include "anyvip/time.hpp"
@@ -243,24 +244,21 @@ struct Announce {
     friend bool operator==(const Announce&, const Announce&) = default;
 };
 
-struct Community {
-    std::uint16_t asn = 0;
-    std::uint16_t value = 0;
-    friend auto operator<=>(const Community&, const Community&) = default;
-};
-
-/// RFC 8092.
-struct LargeCommunity {
-    std::uint32_t global = 0;
-    std::uint32_t local1 = 0;
-    std::uint32_t local2 = 0;
-    friend auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
+/// A link bandwidth (RFC 10005) that a route carries: one that stands in the file, or what the real servers that serve
+/// can carry.
+struct LinkBandwidth {
+    std::uint64_t octets_per_second = 0;  ///< 1..
+    bool per_weight = false;  ///< of each unit of weight; the real servers of the VIP that serve are summed up
+    friend bool operator==(const LinkBandwidth&, const LinkBandwidth&) = default;
 };
 
 /// What a route carries.
 struct RouteAttributes {
-    std::vector<Community> communities;             ///< sorted, each once
-    std::vector<LargeCommunity> large_communities;  ///< sorted, each once
+    std::vector<net::Community> communities;             ///< sorted, each once
+    std::vector<net::LargeCommunity> large_communities;  ///< sorted, each once
+    /// Sorted, each once; no link bandwidth beside `link_bandwidth`.
+    std::vector<net::ExtendedCommunity> extended_communities;
+    std::optional<LinkBandwidth> link_bandwidth;
     std::optional<std::uint32_t> med;
     std::uint8_t prepend = 0;                 ///< 0..16 times our own AS more (external peers)
     std::optional<std::uint32_t> local_pref;  ///< internal peers; nullopt: 100
@@ -318,9 +316,11 @@ struct Vip {
     std::optional<Standby> standby;  ///< if and only if that is its role
     /// What a peer has, without End-of-RIB, to tell of others' routes before its silence means that there are none.
     Duration learn_delay = std::chrono::seconds{20};
-    VipBgp bgp;                    ///< means nothing without announce.bgp; the role is already in it
-    Duration hold_down{};          ///< after its health fell: not announced for so long
-    std::optional<Flap> flap;      ///< nullopt: it may flap
+    VipBgp bgp;                ///< means nothing without announce.bgp; the role is already in it
+    Duration hold_down{};      ///< after its health fell: not announced for so long
+    std::optional<Flap> flap;  ///< nullopt: it may flap
+    /// How long real servers must have served before a link bandwidth per weight counts them.
+    Duration capacity_rise_after = std::chrono::seconds{10};
     net::InterfaceName interface;  ///< that holds the address: the router's, or "lo" with BGP alone
     Services services = Services::All;
     friend bool operator==(const Vip&, const Vip&) = default;
@@ -388,10 +388,11 @@ struct Config {
 /// What names the virtual server in the kernel.
 [[nodiscard]] ipvs::VirtualServerId id_of(const Config& config, const VirtualServer& server);
 
-[[nodiscard]] std::string describe(const Announce& announce);         ///< "bgp", "vrrp", "vrrp+bgp"
-[[nodiscard]] std::string describe(const Community& community);       ///< "65010:100"
-[[nodiscard]] std::string describe(const LargeCommunity& community);  ///< "65010:1:2"
-[[nodiscard]] std::string describe(const Track& track);               ///< "nginx", "uplink -20"
-[[nodiscard]] std::string_view describe(Role role);                   ///< "primary", "backup", "standby", "none"
+/// Its route says what its real servers can carry, to one peer at least.
+[[nodiscard]] bool tells_capacity(const Vip& vip);
+
+[[nodiscard]] std::string describe(const Announce& announce);  ///< "bgp", "vrrp", "vrrp+bgp"
+[[nodiscard]] std::string describe(const Track& track);        ///< "nginx", "uplink -20"
+[[nodiscard]] std::string_view describe(Role role);            ///< "primary", "backup", "standby", "none"
 
 }  // namespace anyvip::config

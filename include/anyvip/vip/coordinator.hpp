@@ -9,6 +9,7 @@
 
 #include "anyvip/names.hpp"
 #include "anyvip/net/address.hpp"
+#include "anyvip/vip/capacity.hpp"
 #include "anyvip/vip/dependences.hpp"
 #include "anyvip/vip/eligibility.hpp"
 #include "anyvip/vip/policies.hpp"
@@ -101,6 +102,8 @@ public:
     [[nodiscard]] Verdict verdict(const RouterName& router) const;
     /// Empty for a name that is not known.
     [[nodiscard]] const Pool& pool(const ServerName& server) const;
+    /// Of the pools of the VIP together. A real server that two of its virtual servers have counts for both.
+    [[nodiscard]] Weights weights(const VipName& vip) const;
     [[nodiscard]] const PoolFact& pool_fact(const ServerName& server) const;
     [[nodiscard]] const CheckFact& fact(const CheckName& check) const;
     [[nodiscard]] const std::set<DrainTarget>& drained() const { return drained_; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "anyvip/net/address.hpp"
+#include "anyvip/vip/capacity.hpp"
 #include "anyvip/vip/eligibility.hpp"
 #include "anyvip/vip/policies.hpp"
 
@@ -43,6 +44,7 @@ public:
     [[nodiscard]] const ServerPolicy& policy() const { return policy_; }
     [[nodiscard]] const Pool& pool() const { return pool_; }
     [[nodiscard]] PoolFact fact() const;
+    [[nodiscard]] Weights weights() const { return {.serving = serving_weight_, .configured = configured_weight_}; }
     /// More verdicts are to come, and the quorum is not reached without them.
     [[nodiscard]] bool undecided() const { return up_ < policy_.quorum && unknown_ > 0; }
 
@@ -53,6 +55,8 @@ private:
     std::size_t up_ = 0;
     std::size_t unknown_ = 0;
     std::size_t healthy_ = 0;  ///< present with a weight
+    std::uint64_t serving_weight_ = 0;
+    std::uint64_t configured_weight_ = 0;
 };
 
 [[nodiscard]] std::string describe(const RealServerWish& wish);

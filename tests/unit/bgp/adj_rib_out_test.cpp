@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -15,6 +16,7 @@
 #include "anyvip/random.hpp"
 #include "bgp/framer.hpp"
 #include "bgp/message.hpp"
+#include "support/vectors.hpp"
 
 namespace anyvip::bgp {
 namespace {
@@ -147,6 +149,26 @@ TEST(AdjRibOut, WhatTheSessionCannotTellApartIsNotSentAgain) {
         Route{.attributes = {.communities = {Community{1, 1}, Community{1, 2}, Community{1, 1}}, .local_pref = 300}});
     EXPECT_THAT(rib.take(plenty).octets, IsEmpty());
     EXPECT_TRUE(rib.clean());
+}
+
+// RFC 4360 §2, RFC 10005 §2: positive. Optional and transitive, 3 times 8 octets in their order; also what is not
+// transitive goes to an external peer, since it begins here (RFC 4360 §6 is about handing on).
+TEST(AdjRibOut, ExtendedCommunitiesAreSortedAndSaidOnce) {
+    const auto community = [](const char* text) { return ExtendedCommunity::parse(text).value(); };
+    Rib rib;
+    rib.start(external_session());
+    rib.change(prefix("203.0.113.10/32"),
+               Route{.attributes = {.extended_communities = {community("bandwidth:65010:125000000"),
+                                                             community("soo:192.0.2.1:5"), community("rt:65000:100"),
+                                                             community("soo:192.0.2.1:5")}}});
+    const auto octets = rib.take(plenty).octets;
+    const auto attribute =
+        anyvip::testing::bytes_from_hex("c0 10 18 0002fde800000064 0103c00002010005 4004fdf24cee6b28");
+    EXPECT_THAT(octets, Not(IsEmpty()));
+    EXPECT_FALSE(std::ranges::search(octets, attribute).empty());
+    // RFC 10005 §2: negative; without one there is no attribute of this kind.
+    rib.change(prefix("203.0.113.10/32"), Route{});
+    EXPECT_THAT(updates(rib.take(plenty)).at(0).attributes.extended_communities, IsEmpty());
 }
 
 TEST(AdjRibOut, AChangeThatIsTakenBackBeforeItWasSentIsNotSent) {

@@ -227,12 +227,12 @@ TEST(Age, HasTwoUnitsAtMost) {
 TEST(Tables, WhatAPeerWasToldOfAVip) {
     const auto routes = status(R"({"announcements":[
         {"vip":"www","prefix":"203.0.113.10/32","peer":"tor-a","desired":true,"withheld":null,"sent":true,
-         "acknowledged":true},
+         "acknowledged":true,"attributes":"med=50 rt:65010:100"},
         {"vip":"www","prefix":"203.0.113.10/32","peer":"tor-b","desired":true,"withheld":"no_next_hop","sent":false,
-         "acknowledged":false}]})");
+         "acknowledged":false,"attributes":null}]})");
     EXPECT_EQ(announcement_table(routes, {}),
-              "VIP  PREFIX           PEER   DESIRED  SENT             ACKNOWLEDGED\n"
-              "www  203.0.113.10/32  tor-a  yes      yes              yes\n"
+              "VIP  PREFIX           PEER   DESIRED  SENT             ACKNOWLEDGED  ATTRIBUTES\n"
+              "www  203.0.113.10/32  tor-a  yes      yes              yes           med=50 rt:65010:100\n"
               "www  203.0.113.10/32  tor-b  yes      no: no next hop  no\n");
 }
 

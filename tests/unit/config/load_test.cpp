@@ -487,6 +487,40 @@ TEST(ConfigLoad, NobodyIsToKeepARouteForLongUnlessItIsSaid) {
     EXPECT_EQ(parsed(format(kept)).vips, kept.vips);
 }
 
+// RFC 4360 §3, RFC 5668 §2: positive; the kind follows from what stands in front of the last colon.
+TEST(ConfigLoad, ExtendedCommunitiesAreSortedAndOnceEach) {
+    const Config config = announced("",
+                                    "bgp = { extended_communities = [\"soo:192.0.2.1:5\", \"rt:4200000000:7\", "
+                                    "\"rt:65000:100\", \"0x0002fde800000064\"], "
+                                    "per_peer = { tor-a = { extended_communities = [] } } }");
+    std::vector<std::string> texts;
+    for (const auto& each : config.vips[0].bgp.attributes.extended_communities) texts.push_back(each.to_string());
+    EXPECT_THAT(texts, ElementsAre("rt:65000:100", "soo:192.0.2.1:5", "rt:4200000000:7"));
+    EXPECT_THAT(config.vips[0].bgp.per_peer.at(PeerName{"tor-a"}).extended_communities, IsEmpty());
+    EXPECT_THAT(format(config),
+                HasSubstr(R"(extended_communities = ["rt:65000:100", "soo:192.0.2.1:5", "rt:4200000000:7"])"));
+    EXPECT_EQ(parsed(format(config)), config);
+}
+
+TEST(ConfigLoad, ALinkBandwidthIsARateOrOneForEachWeight) {
+    const Config config = announced("",
+                                    "bgp = { link_bandwidth = \"10Gbit/s\", "
+                                    "per_peer = { tor-a = { link_bandwidth = \"off\" } } }");
+    EXPECT_EQ(config.vips[0].bgp.attributes.link_bandwidth, (LinkBandwidth{1'250'000'000, false}));
+    EXPECT_EQ(config.vips[0].bgp.per_peer.at(PeerName{"tor-a"}).link_bandwidth, std::nullopt);
+    EXPECT_EQ(parsed(format(config)), config);
+    const std::string server =
+        "\n[[virtual_server]]\nname = \"http\"\nvip = \"www\"\nport = 80\nforwarding = \"nat\"\n"
+        "real_server = [{ address = \"10.0.1.21\" }]\n";
+    const Config of_servers = announced("",
+                                        "bgp = { link_bandwidth = { per_weight = \"125MB/s\" } }\n"
+                                        "capacity_rise_after = \"3s\"" +
+                                            server);
+    EXPECT_EQ(of_servers.vips[0].bgp.attributes.link_bandwidth, (LinkBandwidth{125'000'000, true}));
+    EXPECT_EQ(of_servers.vips[0].capacity_rise_after, 3s);
+    EXPECT_EQ(parsed(format(of_servers)), of_servers);
+}
+
 TEST(ConfigLoad, AStandbyPrefersOthersAndHasItsTimes) {
     const Config config = announced("", "role = \"standby\"\nlearn_delay = \"5s\"\nstandby = { rank = 7 }\n");
     const Vip& vip = config.vips[0];

@@ -35,6 +35,29 @@ TEST(ConfigDuration, IsPrintedInTheLargestUnitThatFits) {
     EXPECT_EQ(format_duration(3ns), "3ns");
 }
 
+TEST(ConfigRate, IsInBitsOrOctets) {
+    EXPECT_EQ(parse_rate("10Gbit/s"), 1'250'000'000U);
+    EXPECT_EQ(parse_rate("1.25GB/s"), 1'250'000'000U);
+    EXPECT_EQ(parse_rate("100kbit/s"), 12'500U);
+    EXPECT_EQ(parse_rate("1B/s"), 1U);
+    EXPECT_EQ(parse_rate("8bit/s"), 1U);
+    EXPECT_EQ(parse_rate("0.5Tbit/s"), 62'500'000'000U);
+}
+
+TEST(ConfigRate, WithoutAUnitOrAnOctetIsNone) {
+    for (const char* text : {"", "10", "10G", "10Gb/s", "10 Gbit/s", "0Gbit/s", "1bit/s", "0.0001kbit/s", "-1B/s",
+                             "1KB/s", "10gbit/s", "99999999999TB/s"}) {
+        EXPECT_EQ(parse_rate(text), std::nullopt) << text;
+    }
+}
+
+TEST(ConfigRate, IsPrintedAsItIsRead) {
+    EXPECT_EQ(format_rate(1'250'000'000), "10Gbit/s");
+    EXPECT_EQ(format_rate(125'000'000'000), "1Tbit/s");
+    EXPECT_EQ(format_rate(1), "8bit/s");
+    EXPECT_EQ(parse_rate(format_rate(12'345)), 12'345U);
+}
+
 TEST(ConfigSuggest, TakesTheNearestWithinAThirdOfTheWord) {
     const std::vector<std::string> keys{"interval", "timeout", "rise", "fall"};
     EXPECT_EQ(suggest("intervall", keys), "interval");

@@ -75,24 +75,31 @@ TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
     vip.config.role = config::Role::Standby;
     vip.stands_by = true;
     vip.others = {.knowledge = vip::Others::Knowledge::Heard, .text = "tor-a: via 10.0.0.1"};
+    vip.capacity = vip::Capacity{std::chrono::seconds{10}};
+    EXPECT_TRUE(vip.capacity->learn({.serving = 3, .configured = 4}, false, now));
     status.vips.push_back(vip);
     EXPECT_EQ(
         member(to_json(status), R"("vips":)", R"(,"peers")"),
         R"("vips":[{"name":"www","address":"203.0.113.10/32","interface":"lo","announce":"bgp","virtual_router":null,)"
         R"("verdict":{"eligible":false,"reason":"check_failed","detail":"nginx: exit code 1","priority_adjustment":0},)"
         R"("state":"Ready","announced":false,"held_back_for":12.000,"kernel_error":null,)"
-        R"("role":null,"stands_by":false,"others":"unknown","others_detail":""},)"
+        R"("role":null,"stands_by":false,"others":"unknown","others_detail":"","capacity":null},)"
         R"({"name":"office","address":"2001:db8::10/64","interface":"eth1","announce":"vrrp+bgp",)"
         R"("virtual_router":"office","verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":-20},)"
         R"("state":"Announced","announced":true,"held_back_for":null,"kernel_error":"add address: \"x\"",)"
-        R"("role":"standby","stands_by":true,"others":"heard","others_detail":"tor-a: via 10.0.0.1"}])");
+        R"("role":"standby","stands_by":true,"others":"heard","others_detail":"tor-a: via 10.0.0.1",)"
+        R"("capacity":{"serving":3,"configured":4,"told":3}}])");
 }
 
 TEST(ControlJson, RoutesTellWhatWasSentAndWhatWasReceived) {
     daemon::Routes routes{.now = now, .announcements = {}, .received = {}};
     const auto www = *net::Prefix::parse("203.0.113.10/32");
     routes.announcements = {
-        {VipName{"www"}, www, PeerName{"tor-a"}, {.desired = true, .withheld = {}, .sent = true, .acknowledged = true}},
+        {VipName{"www"},
+         www,
+         PeerName{"tor-a"},
+         {.desired = true, .withheld = {}, .sent = true, .acknowledged = true},
+         bgp::RouteAttributes{.extended_communities = {*bgp::ExtendedCommunity::parse("rt:65010:100")}, .med = 50}},
         {VipName{"www"}, www, PeerName{"tor-b"}, {.desired = true, .withheld = bgp::Withheld::NoNextHop}}};
     daemon::ReceivedStatus received{.peer = PeerName{"tor-a"}, .accepted = 1, .max_prefixes = 100};
     auto& route = received.routes[{*net::Prefix::parse("0.0.0.0/0"), 7}];
@@ -108,9 +115,9 @@ TEST(ControlJson, RoutesTellWhatWasSentAndWhatWasReceived) {
     EXPECT_EQ(answer_routes(routes),
               R"({"ok":true,"routes":{"announcements":[)"
               R"({"vip":"www","prefix":"203.0.113.10/32","peer":"tor-a","desired":true,"withheld":null,"sent":true,)"
-              R"("acknowledged":true},)"
+              R"("acknowledged":true,"attributes":"med=50 rt:65010:100"},)"
               R"({"vip":"www","prefix":"203.0.113.10/32","peer":"tor-b","desired":true,"withheld":"no_next_hop",)"
-              R"("sent":false,"acknowledged":false}],)"
+              R"("sent":false,"acknowledged":false,"attributes":null}],)"
               R"("received":[{"peer":"tor-a","accepted":1,"max_prefixes":100,"refused":{"treated_as_withdrawn":9,)"
               R"("leak":0,"own_as":0,"own_router_id":0,"too_large":0,"policy":0,"max_prefixes":0},"routes":[)"
               R"({"prefix":"0.0.0.0/0","path_id":7,"accepted":true,"refused":null,"age":3.000,"detail":null,)"

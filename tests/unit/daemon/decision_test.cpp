@@ -243,6 +243,120 @@ TEST_F(DecisionTest, AVipThatTheKernelRefusesHoldsNobodyBack) {
     EXPECT_EQ(status().vips.at(1).kernel_error, "IPVS is not available");
 }
 
+// ---- link bandwidth
+
+const std::string vip_that_tells = R"(
+[[vip]]
+name = "www"
+address = "203.0.113.10"
+announce = "bgp"
+bgp = { link_bandwidth = { per_weight = "8bit/s" } }
+)";
+const std::string two_servers = R"(
+[[virtual_server]]
+name = "http"
+vip = "www"
+port = 80
+forwarding = "nat"
+check = { tcp = {}, interval = "2s", timeout = "1s", rise = 1, fall = 1 }
+real_server = [{ address = "10.0.1.21", weight = 3 }, { address = "10.0.1.22", weight = 2 }]
+)";
+const char* const second_server = "http/10.0.1.22:80";
+
+/// Of the last route that was announced, in octets per second.
+std::optional<float> bandwidth(const Decision::Actions& actions) {
+    auto sent = updates(actions);
+    std::erase_if(sent, [](const bgp::Update& update) { return update.nlri.empty(); });
+    if (sent.empty() || sent.back().attributes.extended_communities.size() != 1) return std::nullopt;
+    return sent.back().attributes.extended_communities.begin()->octets_per_second();
+}
+
+class CapacityTest : public DecisionTest {
+protected:
+    void SetUp() override {
+        world.load(bgp + vip_that_tells + two_servers);
+        world.establish("tor-a");
+        world.health(second_server, State::Up);
+        world.health(real_server, State::Up);
+        world.wait_until(t0 + 10s);
+        ASSERT_EQ(bandwidth(world.log), 5.0F);
+        world.clear();
+    }
+};
+
+TEST_F(DecisionTest, ARouteBeginsWithTheCapacityThatThereIs) {
+    world.load(bgp + vip_that_tells + two_servers);
+    world.establish("tor-a");
+    world.health(real_server, State::Up);
+    EXPECT_EQ(bandwidth(world.log), 3.0F);
+    world.clear();
+    world.health(second_server, State::Up);
+    EXPECT_THAT(updates(world.log), IsEmpty());
+    world.wait_until(t0 + 9'999ms);
+    EXPECT_THAT(updates(world.log), IsEmpty());
+    world.wait_until(t0 + 10s);
+    EXPECT_EQ(bandwidth(world.log), 5.0F);
+    EXPECT_EQ(updates(world.log).size(), 1U);
+}
+
+TEST_F(CapacityTest, ARealServerThatFailsIsOneUpdateAndTheRouteStays) {
+    world.health(real_server, State::Down, "refused");
+    EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a + 203.0.113.10/32"));
+    EXPECT_EQ(bandwidth(world.first), 2.0F);
+    EXPECT_EQ(updates(world.log).size(), 1U);
+    const auto vip = status().vips.at(0);
+    EXPECT_EQ(vip.capacity->told(), 2U);
+    EXPECT_EQ(vip.capacity->weights(), (vip::Weights{.serving = 2, .configured = 5}));
+}
+
+TEST_F(CapacityTest, TheLastOneWithdrawsAndIsNoCapacityOfNone) {
+    world.health(real_server, State::Down, "refused");
+    world.clear();
+    world.health(second_server, State::Down, "refused");
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a - 203.0.113.10/32"));
+    world.wait();
+    world.clear();
+    world.health(second_server, State::Up);
+    EXPECT_EQ(bandwidth(world.log), 2.0F) << "what was withdrawn comes back as it is, at once";
+}
+
+TEST_F(CapacityTest, ADrainedRealServerCountsNoLonger) {
+    world.feed(DrainCommand{ClientId{1},
+                            vip::RealServerTarget{ServerName{"http"}, {net::IpAddress::parse("10.0.1.21").value(), 80}},
+                            true});
+    EXPECT_EQ(bandwidth(world.log), 2.0F);
+}
+
+TEST_F(CapacityTest, AnotherRateIsToldAndTheSameFileIsNot) {
+    world.load(bgp + vip_that_tells + two_servers);
+    EXPECT_THAT(updates(world.log), IsEmpty());
+    auto faster = vip_that_tells;
+    faster.replace(faster.find("8bit/s"), 6, "2MB/s");
+    world.load(bgp + faster + two_servers);
+    EXPECT_EQ(bandwidth(world.log), 10'000'000.0F);
+    world.load(bgp + vip_that_tells.substr(0, vip_that_tells.find("bgp =")) + two_servers);
+    EXPECT_EQ(bandwidth(world.log), std::nullopt);
+    EXPECT_EQ(status().vips.at(0).capacity, std::nullopt);
+}
+
+TEST_F(DecisionTest, WhatSharesAPrefixSharesItsCapacity) {
+    const std::string prefix = "prefix = \"203.0.113.0/24\"\n";
+    auto second = vip_that_tells;
+    second.replace(second.find("www"), 3, "api");
+    second.replace(second.find("113.10"), 6, "113.11");
+    auto servers = two_servers;
+    servers.replace(servers.find("\"http\""), 6, "\"apis\"");
+    servers.replace(servers.find("www"), 3, "api");
+    world.load(bgp + vip_that_tells + prefix + second + prefix + two_servers + servers);
+    world.establish("tor-a");
+    world.health(real_server, State::Up);
+    EXPECT_EQ(bandwidth(world.log), 3.0F);
+    world.health("apis/10.0.1.22:80", State::Up);
+    EXPECT_EQ(bandwidth(world.log), 5.0F);
+    world.health("apis/10.0.1.22:80", State::Down);
+    EXPECT_EQ(bandwidth(world.log), 3.0F);
+}
+
 // ---- the way of a failed check
 
 TEST_F(DecisionTest, AFailedCheckWithdrawsInTheSameTurnAndBeforeEveryLetter) {

@@ -237,6 +237,32 @@ TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     EXPECT_EQ(to.for_peer(PeerName{"another"}), nullptr);
 }
 
+// RFC 10005 §2: positive. 0x4cee6b28 is 125,000,000 as IEEE has it: 1.862645149230957 times 2^26.
+TEST_F(TranslateTest, ALinkBandwidthIsOurAsAndARate) {
+    auto from = vip("anycast");
+    from.bgp.attributes.extended_communities = {*net::ExtendedCommunity::parse("rt:65000:100")};
+    from.bgp.attributes.link_bandwidth = config::LinkBandwidth{.octets_per_second = 125'000'000};
+    auto of_servers = from.bgp.attributes;
+    of_servers.link_bandwidth = config::LinkBandwidth{.octets_per_second = 12'500'000, .per_weight = true};
+    from.bgp.per_peer = {{from.bgp.peers.at(0), of_servers}};
+    const auto octets = [&](std::uint64_t capacity, bool to_peer) {
+        const auto to = route(config.bgp, from, Announcement::Announced, capacity).value();
+        const auto& attributes = to_peer ? to.exceptions.at(from.bgp.peers.at(0)) : to.attributes;
+        EXPECT_EQ(attributes.extended_communities.front().to_string(), "rt:65000:100");
+        return attributes.extended_communities.back();
+    };
+    ASSERT_EQ(config.bgp->asn, config::Asn{65010});
+    EXPECT_EQ(octets(0, false), (net::ExtendedCommunity{{0x40, 0x04, 0xfd, 0xf2, 0x4c, 0xee, 0x6b, 0x28}}));
+    EXPECT_EQ(octets(10, true), (net::ExtendedCommunity{{0x40, 0x04, 0xfd, 0xf2, 0x4c, 0xee, 0x6b, 0x28}}));
+    // Nothing serves any more, and the route stays: one octet per second, 0x3f800000.
+    EXPECT_EQ(octets(0, true), (net::ExtendedCommunity{{0x40, 0x04, 0xfd, 0xf2, 0x3f, 0x80, 0, 0}}));
+}
+
+// RFC 10005 §2: negative; nothing is said where nobody asked for it.
+TEST_F(TranslateTest, WithoutALinkBandwidthThereIsNone) {
+    EXPECT_TRUE(route(config.bgp, vip("anycast"), Announcement::Announced, 5)->attributes.extended_communities.empty());
+}
+
 // RFC 8326 §4.2: positive; the community, and to internal peers the least LOCAL_PREF.
 TEST_F(TranslateTest, ARouteThatIsToGoSaysSo) {
     const auto to = route(config.bgp, vip("anycast"), Announcement::GracefulShutdown).value();

@@ -59,6 +59,18 @@ TEST(ServerPool, ADrainedRealServerHasWeightZeroUnlessItFailed) {
     EXPECT_EQ(pool.fact().healthy, 1U);
 }
 
+TEST(ServerPool, WhatServesHasAWeight) {
+    auto pool = pool_of_two();
+    EXPECT_EQ(pool.weights(), (Weights{.serving = 0, .configured = 12}));
+    (void)pool.learn(0, Health::Up, in_service);
+    (void)pool.learn(1, Health::Up, in_service);
+    EXPECT_EQ(pool.weights(), (Weights{.serving = 12, .configured = 12}));
+    (void)pool.learn(0, Health::Up, drained);
+    EXPECT_EQ(pool.weights(), (Weights{.serving = 7, .configured = 12}));
+    (void)pool.learn(1, Health::Unknown, in_service);
+    EXPECT_EQ(pool.weights(), (Weights{.serving = 0, .configured = 12})) << "what is not known serves nobody";
+}
+
 TEST(ServerPool, ItIsUndecidedWhileMoreVerdictsCouldReachTheQuorum) {
     auto pool = pool_of_two(2);
     EXPECT_TRUE(pool.undecided());
