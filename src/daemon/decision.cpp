@@ -51,15 +51,10 @@ Decision::Actions Decision::handle(const Event& event, TimePoint now) {
 
 std::optional<TimePoint> Decision::deadline() const {
     std::optional<TimePoint> next = lease_renewal_;
-    for (const auto& [name, vip] : vips_) next = earliest(next, vip.lifecycle.deadline());
+    next = earliest(next, vip_deadlines_.next());
+    next = earliest(next, peer_deadlines_.next());
     next = earliest(next, observers_.deadline());
-    for (const auto& [name, capacity] : capacities_) next = earliest(next, capacity.deadline());
-    for (const auto& [name, peer] : peers_) {
-        next = earliest(next, peer.core.deadline());
-        if (name != peer.core.config().name && peer.connected_until) {
-            next = earliest(next, *peer.connected_until + instance_linger);
-        }
-    }
+    next = earliest(next, capacity_deadlines_.next());
     for (const auto& [name, link] : links_) next = earliest(next, link.core.deadline());
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
@@ -70,17 +65,8 @@ std::optional<TimePoint> Decision::deadline() const {
 }
 
 void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
-    for (auto it = vips_.begin(); it != vips_.end();) {
-        const auto& [name, vip] = *it++;  // feed() may remove the VIP.
-        const auto deadline = vip.lifecycle.deadline();
-        if (deadline && *deadline <= turn.now) feed(VipName{name}, vip::TimerExpired{}, turn);
-    }
-    for (auto it = peers_.begin(); it != peers_.end();) {
-        const auto name = it->first;
-        const auto deadline = it->second.core.deadline();
-        ++it;
-        if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
-    }
+    for (const auto& name : vip_deadlines_.due(turn.now)) feed(name, vip::TimerExpired{}, turn);
+    for (const auto& name : peer_deadlines_.due(turn.now)) feed_peer(name, bgp::TimerExpired{}, turn);
     tell_others(observers_.expire(turn.now), turn);
     expire_capacities(turn);
     forget_instances(turn);
@@ -122,11 +108,11 @@ void Decision::read(const RouterServing& mail, Turn& turn) {
         const auto name = it->first;
         auto& vip = it->second;
         ++it;
-        if (vip.config.virtual_router != mail.router) continue;
+        if (vip.config->virtual_router != mail.router) continue;
         // Up: services, then the route; down: the route, then services (product rule 1).
         const bool serves = !mail.addresses.empty();
         if (serves) refresh_services(vip, turn);
-        feed(name, vip::VrrpActive{mail.addresses.contains(vip.config.address.address())}, turn);
+        feed(name, vip::VrrpActive{mail.addresses.contains(vip.config->address.address())}, turn);
         if (!serves && vips_.contains(name)) refresh_services(vip, turn);
     }
 }
@@ -218,8 +204,12 @@ void Decision::on(const ConfigLoaded& event, Turn& turn) {
 }
 
 void Decision::take(config::Config config) {
-    config_ = std::move(config);
+    config_ = std::make_shared<const config::Config>(std::move(config));
     servers_ = server_setups(*config_);
+}
+
+std::shared_ptr<const config::Vip> Decision::shared(const config::Vip& vip) const {
+    return {config_, &vip};
 }
 
 void Decision::start(const config::Config& config, Turn& turn) {
@@ -309,14 +299,16 @@ void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
 
 /// VIPs that are no longer there, or are something else now.
 void Decision::release_vips(Turn& turn) {
+    std::map<VipName, const config::Vip*> by_name;
+    for (const auto& vip : config_->vips) by_name.emplace(vip.name, &vip);
     for (auto it = vips_.begin(); it != vips_.end();) {
         const auto name = it->first;
         auto& vip = it->second;
         ++it;
-        const auto wanted = find_named(config_->vips, name);
+        const auto wanted = by_name.find(name);
         vip.next.reset();
-        if (wanted != config_->vips.end() && same_identity(*wanted, vip.config)) continue;
-        if (wanted != config_->vips.end()) vip.next = *wanted;
+        if (wanted != by_name.end() && same_identity(*wanted->second, *vip.config)) continue;
+        if (wanted != by_name.end()) vip.next = shared(*wanted->second);
         feed(name, vip::Leave{}, turn);
     }
     flush_routes(turn);
@@ -331,9 +323,9 @@ void Decision::configure_vips(Turn& turn) {
         }
         auto& vip = known->second;
         if (vip.next) continue;
-        const bool other_routes = vip.config.bgp != wanted.bgp || vip.config.standby != wanted.standby;
+        const bool other_routes = vip.config->bgp != wanted.bgp || vip.config->standby != wanted.standby;
         if (other_routes) expect_to_be_sent(vip);  // By peers that it no longer goes to as well.
-        vip.config = wanted;
+        vip.config = shared(wanted);
         follow_capacity(wanted, turn);
         if (other_routes) route_changed(vip, turn);
         feed(wanted.name, vip::ConfigChanged{lifecycle_config(*config_, wanted)}, turn);
@@ -343,7 +335,8 @@ void Decision::configure_vips(Turn& turn) {
 }
 
 void Decision::add_vip(const config::Vip& vip, Turn& turn) {
-    vips_.emplace(vip.name, Vip{vip, lifecycle_config(*config_, vip)});
+    vips_.emplace(vip.name, Vip{shared(vip), lifecycle_config(*config_, vip)});
+    if (vip.prefix) covering_[route_prefix(vip)].insert(vip.name);
     follow_capacity(vip, turn);
     feed(vip.name, vip::Configured{}, turn);
     feed(vip.name, vip::OthersObserved{observers_.others(vip.name)}, turn);
@@ -401,7 +394,7 @@ void Decision::feed(const VipName& name, const vip::LifecycleEvent& event, Turn&
     const auto found = vips_.find(name);
     if (found == vips_.end()) return;
     auto& vip = found->second;
-    if (vip.config.virtual_router) turn.routers.insert(*vip.config.virtual_router);
+    if (vip.config->virtual_router) turn.routers.insert(*vip.config->virtual_router);
     const auto before = vip.lifecycle.state();
     const auto actions = vip.lifecycle.handle(event, turn.now);
     const auto after = vip.lifecycle.state();
@@ -410,33 +403,55 @@ void Decision::feed(const VipName& name, const vip::LifecycleEvent& event, Turn&
             Notice{NoticeKind::VipStateChanged, subject(name), vip::describe(before) + " -> " + vip::describe(after)});
     }
     note_kernel_error(vip, turn);
+    take_count(name, vip);
     for (const auto& action : actions) {
         std::visit([&](const auto& a) { perform(vip, a, turn); }, action);
     }
     if (after == vip::Lifecycle::State::Absent && before != after) {
-        const auto next = stage_ == Stage::Running ? vip.next : std::nullopt;
-        capacities_.erase(vip.config.name);
-        vips_.erase(found);
+        const auto next = stage_ == Stage::Running ? vip.next : nullptr;
+        forget(found);
         if (next) add_vip(*next, turn);
     }
+}
+
+/// What is asked of all VIPs after every event is kept beside them.
+void Decision::take_count(const VipName& name, Vip& vip) {
+    vip_deadlines_.set(name, vip.lifecycle.deadline());
+    const bool holds = vip.lifecycle.state() == vip::Lifecycle::State::Programming && !vip.kernel_error;
+    if (holds != std::exchange(vip.holds_end_of_rib, holds)) holds ? ++programming_ : --programming_;
+}
+
+void Decision::forget(std::map<VipName, Vip>::iterator vip) {
+    const auto& [name, gone] = *vip;
+    vip_deadlines_.set(name, std::nullopt);
+    if (gone.unsent_by > 0) {
+        for (auto& [_, peer] : peers_) peer.unsent.erase(name);
+    }
+    if (gone.config->prefix) {
+        const auto covering = covering_.find(route_prefix(*gone.config));
+        covering->second.erase(name);
+        if (covering->second.empty()) covering_.erase(covering);
+    }
+    forget_capacity(name);
+    vips_.erase(vip);
 }
 
 void Decision::note_kernel_error(Vip& vip, Turn& turn) {
     const auto error = vip.lifecycle.kernel_error();
     if (error == vip.kernel_error) return;
     vip.kernel_error = error;
-    if (error) turn.rest.emplace_back(Notice{NoticeKind::KernelRefused, subject(vip.config.name), *error});
+    if (error) turn.rest.emplace_back(Notice{NoticeKind::KernelRefused, subject(vip.config->name), *error});
 }
 
 void Decision::perform(Vip& vip, const vip::SetServices& action, Turn& turn) {
     vip.services = action.present ? services_of(vip) : DesiredServices{};
-    turn.rest.emplace_back(KernelMail{SetServices{vip.config.name, action.generation, vip.services}});
+    turn.rest.emplace_back(KernelMail{SetServices{vip.config->name, action.generation, vip.services}});
 }
 
 void Decision::perform(Vip& vip, const vip::SetAddresses& action, Turn& turn) {
     kernel::AddressTable addresses;
-    if (action.present) addresses.insert(anycast_address(vip.config));
-    turn.rest.emplace_back(KernelMail{SetAddresses{vip.config.name, action.generation, std::move(addresses)}});
+    if (action.present) addresses.insert(anycast_address(*vip.config));
+    turn.rest.emplace_back(KernelMail{SetAddresses{vip.config->name, action.generation, std::move(addresses)}});
 }
 
 void Decision::perform(Vip& vip, const vip::Announce& /*action*/, Turn& turn) {
@@ -450,14 +465,15 @@ void Decision::perform(Vip& vip, const vip::AnnounceGracefulShutdown& /*action*/
 void Decision::perform(Vip& vip, const vip::HeldBack& action, Turn& turn) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(action.until - turn.now);
     const auto penalty = std::llround(vip.lifecycle.flaps().penalty(turn.now));
-    turn.rest.emplace_back(Notice{NoticeKind::VipHeldBack, subject(vip.config.name),
+    turn.rest.emplace_back(Notice{NoticeKind::VipHeldBack, subject(vip.config->name),
                                   "Eligible, but not announced for another " + std::to_string(left.count()) + "s" +
                                       (penalty > 0 ? ": it fell too often, penalty " + std::to_string(penalty) : "")});
 }
 
 void Decision::perform(Vip& vip, const vip::Withdraw& /*action*/, Turn& turn) {
     vip.routes_pending = true;
-    turn.withdrawn.insert(vip.config.name);
+    turn.withdrawn.insert(vip.config->name);
+    expect_to_be_sent(vip);
     announce(vip, Announcement::None, turn);
 }
 
@@ -467,14 +483,14 @@ void Decision::perform(Vip& /*vip*/, const vip::Removed& /*action*/, Turn& /*tur
 
 /// Asks for the pool again if it is no longer what was asked for.
 void Decision::refresh_services(Vip& vip, Turn& turn) {
-    if (services_of(vip) != vip.services) feed(vip.config.name, vip::ServicesChanged{}, turn);
+    if (services_of(vip) != vip.services) feed(vip.config->name, vip::ServicesChanged{}, turn);
 }
 
 DesiredServices Decision::services_of(const Vip& vip) const {
     DesiredServices services;
-    const auto router = vip.config.virtual_router ? routers_.find(*vip.config.virtual_router) : routers_.end();
+    const auto router = vip.config->virtual_router ? routers_.find(*vip.config->virtual_router) : routers_.end();
     const bool active = router != routers_.end() && !router->second.serving.empty();
-    const auto servers = servers_.find(vip.config.name);
+    const auto servers = servers_.find(vip.config->name);
     if (servers == servers_.end()) return services;
     for (const auto& server : servers->second) {
         if (server.program == config::Program::Active && !active) continue;
@@ -495,7 +511,7 @@ vrrp::Lease Decision::lease_for(const config::VirtualRouter& router, TimePoint n
     const auto& sent = routers_.at(router.name).sent;
     const bool takes_part = sent && sent->priority;
     for (const auto& [name, vip] : vips_) {
-        if (vip.config.virtual_router != router.name || vip.lifecycle.services_ready()) continue;
+        if (vip.config->virtual_router != router.name || vip.lifecycle.services_ready()) continue;
         // What leaves needs no services; and one that joins must not make an Active router give way meanwhile.
         const auto state = vip.lifecycle.state();
         const bool joins = state == vip::Lifecycle::State::Programming && !vip.kernel_error && takes_part;
@@ -549,7 +565,7 @@ void Decision::on(const StopRequested& event, Turn& turn) {
     // Virtual routers keep what serves them until they have left; the others begin at once.
     for (auto it = vips_.begin(); it != vips_.end();) {
         const auto name = it->first;
-        const bool waits = it->second.config.virtual_router.has_value();
+        const bool waits = it->second.config->virtual_router.has_value();
         ++it;
         if (!waits) feed(name, vip::Leave{}, turn);
     }
@@ -581,7 +597,7 @@ std::string Decision::unfinished() const {
     std::string text;
     if (stage_ == Stage::LeavingRouters) text += "; the virtual routers have not left";
     for (const auto& [name, vip] : vips_) {
-        if (stage_ == Stage::LeavingRouters && vip.config.virtual_router) continue;  // It waits for its router.
+        if (stage_ == Stage::LeavingRouters && vip.config->virtual_router) continue;  // It waits for its router.
         text += "; " + subject(name) + " is " + vip::describe(vip.lifecycle.state());
         if (vip.kernel_error) text += ": " + *vip.kernel_error;
     }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "anyvip/config/config.hpp"
 #include "anyvip/config/load.hpp"
+#include "anyvip/deadlines.hpp"
 #include "anyvip/names.hpp"
 #include "anyvip/random.hpp"
 #include "anyvip/strong.hpp"
@@ -195,22 +197,24 @@ private:
     static constexpr Duration initial_verdicts_timeout = std::chrono::seconds{10};
 
     struct Vip {
-        Vip(const config::Vip& wanted, const vip::LifecycleConfig& lifecycle_config)
-            : config{wanted}, lifecycle{lifecycle_config} {}
+        Vip(std::shared_ptr<const config::Vip> wanted, const vip::LifecycleConfig& lifecycle_config)
+            : config{std::move(wanted)}, lifecycle{lifecycle_config} {}
 
-        config::Vip config;
+        std::shared_ptr<const config::Vip> config;  ///< in the Config that it was last configured by
         vip::Lifecycle lifecycle;
         Announcement announcement = Announcement::None;
-        bool routes_pending = false;      ///< RoutesSent is due once no peer has it in `unsent`
-        DesiredServices services;         ///< last asked for
-        std::optional<config::Vip> next;  ///< comes when this one is gone
+        bool routes_pending = false;              ///< RoutesSent is due once no peer has it in `unsent`
+        std::size_t unsent_by = 0;                ///< peers that have
+        bool holds_end_of_rib = false;            ///< what it is going to announce at first is not out yet
+        DesiredServices services;                 ///< last asked for
+        std::shared_ptr<const config::Vip> next;  ///< comes when this one is gone
         std::optional<std::string> kernel_error;
     };
     struct Peer {
         bgp::Peer core;
         bool leaving = false;
         std::set<net::Prefix> watched = {};
-        std::set<VipName> unsent = {};                  ///< whose newest route change it has not taken
+        std::set<VipName> unsent = {};                  ///< whose withdrawal it has not taken
         std::optional<TimePoint> connected_until = {};  ///< an instance without a connection
     };
     /// A peer that is a range: what there is to say of it beside its instances.
@@ -276,6 +280,7 @@ private:
     // Configuration.
     void adopt(Adopt wish, Turn& turn);
     void take(config::Config config);
+    [[nodiscard]] std::shared_ptr<const config::Vip> shared(const config::Vip& vip) const;
     void start(const config::Config& config, Turn& turn);
     void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
     void configure_links(Turn& turn);
@@ -328,7 +333,8 @@ private:
     [[nodiscard]] std::optional<PeerStatus::Link> link_status(const PeerName& peer) const;
     [[nodiscard]] ConfigureBfd wanted_bfd() const;
     [[nodiscard]] std::vector<PeerRangeStatus> range_status() const;
-    void expect_to_be_sent(const Vip& vip);
+    void expect_to_be_sent(Vip& vip);
+    void forget_capacity(const VipName& vip);
     void follow_capacity(const config::Vip& vip, Turn& turn);
     void weigh(const Vip& vip, Turn& turn);
     void expire_capacities(Turn& turn);
@@ -341,6 +347,8 @@ private:
     [[nodiscard]] Announcement announcement_of(const net::Prefix& prefix) const;
     void flush_routes(Turn& turn);
     void tell_if_sent(const VipName& name, Turn& turn);
+    void take_count(const VipName& name, Vip& vip);
+    void forget(std::map<VipName, Vip>::iterator vip);
     void report_sessions(Turn& turn);
     void complete_initial_routes(Turn& turn);
 
@@ -356,13 +364,19 @@ private:
     [[nodiscard]] bool exists(const vip::DrainTarget& target) const;
 
     Random random_;
-    std::optional<config::Config> config_;
+    /// None: the first has not come. Shared with those VIPs alone that it configured and no later one did.
+    std::shared_ptr<const config::Config> config_;
     std::map<VipName, std::vector<ServerSetup>> servers_;  ///< of config_
     vip::Coordinator coordinator_;
     std::map<VipName, Vip> vips_;
-    std::map<VipName, vip::Capacity> capacities_;  ///< of those VIPs that tell theirs
-    bgp::RouteTable routes_;                       ///< outlives the peers
-    std::map<PeerName, Peer> peers_;               ///< and the instances of ranges
+    Deadlines<VipName> vip_deadlines_;
+    std::size_t programming_ = 0;                        ///< VIPs that hold back End-of-RIB
+    std::map<net::Prefix, std::set<VipName>> covering_;  ///< whose route is a `prefix`
+    std::map<VipName, vip::Capacity> capacities_;        ///< of those VIPs that tell theirs
+    Deadlines<VipName> capacity_deadlines_;
+    bgp::RouteTable routes_;          ///< outlives the peers
+    std::map<PeerName, Peer> peers_;  ///< and the instances of ranges
+    Deadlines<PeerName> peer_deadlines_;
     std::map<PeerName, Range> ranges_;
     std::map<net::InterfaceName, Link> links_;
     std::map<net::InterfaceName, LinkLocalChanged> link_locals_;  ///< of all interfaces

@@ -101,12 +101,19 @@ void Decision::feed_peer(const PeerName& name, const bgp::Event& event, Turn& tu
     } else if (!connected_until) {
         connected_until = turn.now;
     }
+    auto due = found->second.core.deadline();
     const auto peer_name = found->second.core.config().name;
+    if (name != peer_name && connected_until) due = earliest(due, *connected_until + instance_linger);
+    peer_deadlines_.set(name, due);
     const bool established = found->second.core.state() == bgp::State::Established;
     const bool gone = found->second.leaving && found->second.core.state() == bgp::State::Idle;
     std::set<VipName> taken;
     if (news.sent || gone) taken.swap(found->second.unsent);
-    if (gone) peers_.erase(found);
+    for (const auto& vip : taken) --vips_.at(vip).unsent_by;
+    if (gone) {
+        peer_deadlines_.set(name, std::nullopt);
+        peers_.erase(found);
+    }
     look_for_others(name, news, turn);
     for (const auto& vip : taken) tell_if_sent(vip, turn);
     if (!news.session_changed) return;
@@ -374,38 +381,45 @@ std::optional<PeerStatus::Link> Decision::link_status(const PeerName& peer) cons
 
 // ---- routes --------------------------------------------------------------------------------------------
 
-/// By all instances of a range as well.
-void Decision::expect_to_be_sent(const Vip& vip) {
+/// By all instances of a range as well. Those that have nothing to send have it behind them at once: RoutesSent.
+void Decision::expect_to_be_sent(Vip& vip) {
     for (auto& [name, peer] : peers_) {
-        if (peer.leaving || !std::ranges::binary_search(vip.config.bgp.peers, peer.core.config().name)) continue;
-        peer.unsent.insert(vip.config.name);
+        if (peer.leaving || !std::ranges::binary_search(vip.config->bgp.peers, peer.core.config().name)) continue;
+        if (peer.unsent.insert(vip.config->name).second) ++vip.unsent_by;
     }
 }
 
 /// Its configuration is another one now, or new.
 void Decision::follow_capacity(const config::Vip& vip, Turn& turn) {
-    if (!config::tells_capacity(vip)) {
-        capacities_.erase(vip.name);
-        return;
-    }
+    if (!config::tells_capacity(vip)) return forget_capacity(vip.name);
     const auto [capacity, added] = capacities_.try_emplace(vip.name, vip.capacity_rise_after);
     capacity->second.configure(vip.capacity_rise_after);
     // Without it the route spoke of no weight yet.
     if (added) (void)capacity->second.learn(coordinator_.weights(vip.name), false, turn.now);
+    capacity_deadlines_.set(vip.name, capacity->second.deadline());
+}
+
+void Decision::forget_capacity(const VipName& vip) {
+    capacities_.erase(vip);
+    capacity_deadlines_.set(vip, std::nullopt);
 }
 
 /// Its pool is another one now.
 void Decision::weigh(const Vip& vip, Turn& turn) {
-    const auto capacity = capacities_.find(vip.config.name);
+    const auto capacity = capacities_.find(vip.config->name);
     if (capacity == capacities_.end()) return;
     const bool announced = vip.announcement != Announcement::None;
-    const bool other = capacity->second.learn(coordinator_.weights(vip.config.name), announced, turn.now);
+    const bool other = capacity->second.learn(coordinator_.weights(vip.config->name), announced, turn.now);
+    capacity_deadlines_.set(vip.config->name, capacity->second.deadline());
     if (other && announced) route_changed(vip, turn);
 }
 
 void Decision::expire_capacities(Turn& turn) {
-    for (auto& [name, capacity] : capacities_) {
-        if (!capacity.expire(turn.now)) continue;
+    for (const auto& name : capacity_deadlines_.due(turn.now)) {
+        auto& capacity = capacities_.at(name);
+        const bool other = capacity.expire(turn.now);
+        capacity_deadlines_.set(name, capacity.deadline());
+        if (!other) continue;
         const auto vip = vips_.find(name);
         if (vip != vips_.end() && vip->second.announcement != Announcement::None) route_changed(vip->second, turn);
     }
@@ -414,39 +428,39 @@ void Decision::expire_capacities(Turn& turn) {
 /// VIPs that share a prefix share its route: what they can carry together is what comes by it.
 std::uint64_t Decision::capacity_of(const Vip& vip) const {
     const auto told = [this](const Vip& each) -> std::uint64_t {
-        const auto capacity = capacities_.find(each.config.name);
+        const auto capacity = capacities_.find(each.config->name);
         return capacity == capacities_.end() ? 0 : capacity->second.told();
     };
-    if (!vip.config.prefix) return told(vip);
+    if (!vip.config->prefix) return told(vip);
     std::uint64_t sum = 0;
-    for (const auto& [name, each] : vips_) {
-        if (each.config.prefix == vip.config.prefix && each.announcement != Announcement::None) sum += told(each);
+    for (const auto& name : covering_.at(*vip.config->prefix)) {
+        const auto& each = vips_.at(name);
+        if (each.announcement != Announcement::None) sum += told(each);
     }
     return sum;
 }
 
 void Decision::announce(Vip& vip, Announcement announcement, Turn& turn) {
-    const auto capacity = capacities_.find(vip.config.name);
+    const auto capacity = capacities_.find(vip.config->name);
     if (vip.announcement == Announcement::None && capacity != capacities_.end()) {
-        (void)capacity->second.learn(coordinator_.weights(vip.config.name), false, turn.now);
+        (void)capacity->second.learn(coordinator_.weights(vip.config->name), false, turn.now);
+        capacity_deadlines_.set(vip.config->name, capacity->second.deadline());
     }
     vip.announcement = announcement;
     route_changed(vip, turn);
 }
 
 void Decision::route_changed(const Vip& vip, Turn& turn) {
-    expect_to_be_sent(vip);
-    const auto prefix = route_prefix(vip.config);
-    const auto announcement = vip.config.prefix ? announcement_of(prefix) : vip.announcement;
-    turn.routes.push_back({.prefix = prefix, .route = route(config_->bgp, vip.config, announcement, capacity_of(vip))});
+    const auto prefix = route_prefix(*vip.config);
+    const auto announcement = vip.config->prefix ? announcement_of(prefix) : vip.announcement;
+    turn.routes.push_back(
+        {.prefix = prefix, .route = route(config_->bgp, *vip.config, announcement, capacity_of(vip))});
 }
 
 /// VIPs that share a prefix share its route: it stays while one of them is announced.
 Announcement Decision::announcement_of(const net::Prefix& prefix) const {
     auto most = Announcement::None;
-    for (const auto& [name, vip] : vips_) {
-        if (route_prefix(vip.config) == prefix) most = std::max(most, vip.announcement);
-    }
+    for (const auto& name : covering_.at(prefix)) most = std::max(most, vips_.at(name).announcement);
     return most;
 }
 
@@ -468,8 +482,7 @@ void Decision::flush_routes(Turn& turn) {
 
 void Decision::tell_if_sent(const VipName& name, Turn& turn) {
     const auto vip = vips_.find(name);
-    if (vip == vips_.end() || !vip->second.routes_pending) return;
-    if (std::ranges::any_of(peers_, [&](const auto& entry) { return entry.second.unsent.contains(name); })) return;
+    if (vip == vips_.end() || !vip->second.routes_pending || vip->second.unsent_by > 0) return;
     vip->second.routes_pending = false;
     feed(name, vip::RoutesSent{}, turn);
 }
@@ -487,10 +500,7 @@ void Decision::report_sessions(Turn& turn) {
 /// what it kept for us at End-of-RIB must have our routes by then.
 void Decision::complete_initial_routes(Turn& turn) {
     if (!config_ || initial_routes_complete_) return;
-    const auto is_programming = [](const auto& entry) {
-        return entry.second.lifecycle.state() == vip::Lifecycle::State::Programming && !entry.second.kernel_error;
-    };
-    const bool complete = coordinator_.all_decided() && std::ranges::none_of(vips_, is_programming);
+    const bool complete = coordinator_.all_decided() && programming_ == 0;
     if (!complete && turn.now < started_at_ + initial_verdicts_timeout) return;
     initial_routes_complete_ = true;
     for (auto it = peers_.begin(); it != peers_.end();) {

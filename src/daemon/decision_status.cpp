@@ -72,9 +72,9 @@ std::optional<bgp::RouteAttributes> Decision::attributes_for(const PeerName& pee
 Routes Decision::routes(TimePoint now) const {
     Routes routes{.now = now, .announcements = {}, .received = {}};
     for (const auto& [name, vip] : vips_) {
-        const auto prefix = route_prefix(vip.config);
+        const auto prefix = route_prefix(*vip.config);
         for (const auto& [peer_name, peer] : peers_) {
-            if (std::ranges::find(vip.config.bgp.peers, peer.core.config().name) == vip.config.bgp.peers.end())
+            if (std::ranges::find(vip.config->bgp.peers, peer.core.config().name) == vip.config->bgp.peers.end())
                 continue;
             routes.announcements.push_back({name, prefix, peer_name, peer.core.route_status(prefix),
                                             attributes_for(peer.core.config().name, prefix)});
@@ -126,7 +126,7 @@ Status Decision::status(TimePoint now) const {
         status.router_id = config_->bgp->router_id;
     }
     for (const auto& [name, vip] : vips_) {
-        status.vips.push_back({vip.config, coordinator_.verdict(name), vip.lifecycle.state(),
+        status.vips.push_back({*vip.config, coordinator_.verdict(name), vip.lifecycle.state(),
                                vip.announcement != Announcement::None, vip.lifecycle.held_until(now),
                                vip.lifecycle.kernel_error(), vip.lifecycle.stands_by(), vip.lifecycle.others(),
                                find_capacity(name)});

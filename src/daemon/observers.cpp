@@ -1,7 +1,7 @@
 #include "daemon/observers.hpp"
 
-#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "anyvip/describe.hpp"
 #include "bgp/standby_mark.hpp"
@@ -24,17 +24,19 @@ std::string text_of(const bgp::PathAttributes& attributes, const std::optional<b
 
 void Observers::configure(const config::Config& config, TimePoint now) {
     if (config.bgp) router_id_ = config.bgp->router_id.address;
-    std::erase_if(vips_, [&](const auto& entry) {
-        const auto vip = std::ranges::find(config.vips, entry.first, &config::Vip::name);
-        return vip == config.vips.end() || !wants_to_know(*vip) || route_prefix(*vip) != entry.second.prefix;
-    });
+    by_prefix_.clear();
+    deadlines_ = {};
+    auto before = std::exchange(vips_, {});
     for (const auto& vip : config.vips) {
         if (!wants_to_know(vip)) continue;
         auto& observed = vips_[vip.name];
+        const auto known = before.find(vip.name);
+        if (known != before.end() && known->second.prefix == route_prefix(vip)) observed = std::move(known->second);
         observed.prefix = route_prefix(vip);
         observed.peers = {vip.bgp.peers.begin(), vip.bgp.peers.end()};
         observed.observation.configure(vip.learn_delay, observed.peers, now);
-        observed.due = observed.observation.deadline(now);
+        by_prefix_[observed.prefix].insert(vip.name);
+        deadlines_.set(vip.name, observed.observation.deadline(now));
     }
 }
 
@@ -60,26 +62,23 @@ Observers::News Observers::look(const PeerName& name, const bgp::Peer* peer, Tim
 Observers::News Observers::look(const PeerName& name, const bgp::Peer& peer, const std::set<net::Prefix>& prefixes,
                                 TimePoint now) {
     News news;
-    for (auto& [vip_name, vip] : vips_) {
-        if (!vip.peers.contains(peer.config().name) || !prefixes.contains(vip.prefix)) continue;
-        vip.observation.see(name, sighting(&peer, vip.prefix), now);
-        tell(vip_name, vip, now, news);
+    for (const auto& prefix : prefixes) {
+        const auto concerned = by_prefix_.find(prefix);
+        if (concerned == by_prefix_.end()) continue;
+        for (const auto& vip_name : concerned->second) {
+            auto& vip = vips_.at(vip_name);
+            if (!vip.peers.contains(peer.config().name)) continue;
+            vip.observation.see(name, sighting(&peer, prefix), now);
+            tell(vip_name, vip, now, news);
+        }
     }
     return news;
 }
 
 Observers::News Observers::expire(TimePoint now) {
     News news;
-    for (auto& [name, vip] : vips_) {
-        if (vip.due && *vip.due <= now) tell(name, vip, now, news);
-    }
+    for (const auto& name : deadlines_.due(now)) tell(name, vips_.at(name), now, news);
     return news;
-}
-
-std::optional<TimePoint> Observers::deadline() const {
-    std::optional<TimePoint> next;
-    for (const auto& [name, vip] : vips_) next = earliest(next, vip.due);
-    return next;
 }
 
 vip::Others Observers::others(const VipName& vip) const {
@@ -108,7 +107,7 @@ vip::Sighting Observers::sighting(const bgp::Peer* peer, const net::Prefix& pref
 }
 
 void Observers::tell(const VipName& name, Observed& vip, TimePoint now, News& news) {
-    vip.due = vip.observation.deadline(now);
+    deadlines_.set(name, vip.observation.deadline(now));
     auto others = vip.observation.others(now);
     if (others == vip.told) return;
     vip.told = others;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "anyvip/config/config.hpp"
+#include "anyvip/deadlines.hpp"
 #include "anyvip/names.hpp"
 #include "anyvip/time.hpp"
 #include "anyvip/vip/observation.hpp"
@@ -35,7 +36,7 @@ public:
     [[nodiscard]] News look(const PeerName& name, const bgp::Peer& peer, const std::set<net::Prefix>& prefixes,
                             TimePoint now);
     [[nodiscard]] News expire(TimePoint now);
-    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    [[nodiscard]] std::optional<TimePoint> deadline() const { return deadlines_.next(); }
 
     /// As last told; nothing is known of a VIP that does not want to know.
     [[nodiscard]] vip::Others others(const VipName& vip) const;
@@ -46,13 +47,14 @@ private:
         std::set<PeerName> peers;
         vip::Observation observation;
         vip::Others told;
-        std::optional<TimePoint> due;
     };
     [[nodiscard]] vip::Sighting sighting(const bgp::Peer* peer, const net::Prefix& prefix) const;
-    static void tell(const VipName& name, Observed& vip, TimePoint now, News& news);
+    void tell(const VipName& name, Observed& vip, TimePoint now, News& news);
 
     net::Ipv4Address router_id_;
     std::map<VipName, Observed> vips_;
+    std::map<net::Prefix, std::set<VipName>> by_prefix_;
+    Deadlines<VipName> deadlines_;
 };
 
 }  // namespace anyvip::daemon

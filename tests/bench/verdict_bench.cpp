@@ -172,5 +172,33 @@ void decision_withdraws_or_announces(benchmark::State& state) {
 }
 BENCHMARK(decision_withdraws_or_announces)->Unit(benchmark::kMicrosecond);
 
+/// What a VIP costs at the start and when it leaves again, with so many of them: twice as many are to cost each no
+/// more.
+void decision_starts_and_leaves(benchmark::State& state) {
+    const auto vips = static_cast<std::size_t>(state.range(0));
+    std::string text =
+        "[bgp]\nasn = 65010\nrouter_id = \"10.0.0.11\"\n"
+        "[[bgp.peer]]\nname = \"tor-a\"\naddress = \"10.0.0.1\"\nasn = 65000\n"
+        "[[check]]\nname = \"nginx\"\ntcp = { address = \"127.0.0.1\", port = 80 }\n";
+    for (std::size_t vip = 0; vip < vips; ++vip) {
+        text += "[[vip]]\nname = \"" + vip_name(vip) + "\"\naddress = \"198.18." + std::to_string(vip / 250) + "." +
+                std::to_string(vip % 250) + "\"\nannounce = \"bgp\"\ntrack = [\"nginx\"]\n";
+    }
+    const auto config = testing::config_of(text);
+    for (auto _ : state) {
+        testing::DecisionWorld world;
+        world.feed(daemon::ConfigLoaded{config, std::nullopt});
+        world.establish("tor-a");
+        world.feed(health(CheckName{"nginx"}, true));
+        world.feed(health(CheckName{"nginx"}, false));
+        state.PauseTiming();
+        if (world.wire().size() != 2 * vips + 1) throw std::logic_error{"announced, End-of-RIB, withdrawn"};
+        state.ResumeTiming();
+    }
+    state.counters["per VIP"] = benchmark::Counter(
+        static_cast<double>(vips), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(decision_starts_and_leaves)->RangeMultiplier(4)->Range(1024, 16384)->Unit(benchmark::kMillisecond);
+
 }  // namespace
 }  // namespace anyvip
