@@ -91,6 +91,7 @@ UNTESTED = {
     r"src/control/serialize\.cpp": "json_test: the members that it prints",
     r"src/daemon/decision_(peers|status)\.cpp": "decision_test: parts of one class",
     r"src/health/io/processes\.cpp": "exec_probe_test: a script is a process",
+    r"src/io/memory\.cpp": "the allocator's, which sanitizers replace: tests/bench/run announce measures it",
     r"src/ipvs/io/netlink_socket\.cpp": "needs a kernel with IPVS: tests/uml/ipvs_kernel_test.cpp",
 }
 

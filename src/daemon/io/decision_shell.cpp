@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "anyvip/overloaded.hpp"
 #include "control/json.hpp"
 #include "daemon/io/shells.hpp"
+#include "io/memory.hpp"
 #include "io/sd_notify.hpp"
 
 namespace anyvip::daemon::io {
@@ -61,6 +63,7 @@ DecisionShell::DecisionShell(boost::asio::io_context& context, Feed feed, Post& 
       post_{post},
       config_file_{std::move(config_file)},
       speaker_retry_{context},
+      memory_timer_{context},
       speaker_{context.get_executor(),
                [this](PeerName peer, bgp::Event event) { feed_(PeerEvent{std::move(peer), std::move(event)}); }},
       control_{context.get_executor(),
@@ -105,6 +108,7 @@ void DecisionShell::reload(const std::optional<ClientId>& client) {
                                            ? "READY=1\nSTATUS=reloaded"
                                            : "READY=1\nSTATUS=a reload was refused: the former configuration goes on";
             feed_(ConfigLoaded{std::move(result), client});
+            give_memory_back_soon();
             anyvip::io::sd_notify(status);
         });
     });
@@ -228,11 +232,27 @@ void DecisionShell::configure_speaker() {
 }
 
 void DecisionShell::perform(const ReplyStatus& action) {
-    control_.reply(action.client, control::answer_status(action.status));
+    reply(action.client, control::answer_status(action.status));
 }
 
 void DecisionShell::perform(const ReplyRoutes& action) {
-    control_.reply(action.client, control::answer_routes(action.routes));
+    reply(action.client, control::answer_routes(action.routes));
+}
+
+void DecisionShell::reply(ClientId client, std::string answer) {
+    constexpr std::size_t large = 1U << 20U;
+    if (answer.size() >= large) give_memory_back_soon();
+    control_.reply(client, std::move(answer));
+}
+
+void DecisionShell::give_memory_back_soon() {
+    if (std::exchange(memory_is_due_, true)) return;
+    memory_timer_.expires_after(std::chrono::seconds{5});
+    memory_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        memory_is_due_ = false;
+        boost::asio::post(worker_, anyvip::io::give_back_free_memory);
+    });
 }
 
 void DecisionShell::perform(const ReplyDone& action) {
@@ -246,6 +266,7 @@ void DecisionShell::perform(const Notice& action) {
 
 void DecisionShell::perform(const Ready& /*action*/) {
     anyvip::io::sd_notify("READY=1\nSTATUS=running");
+    give_memory_back_soon();
 }
 
 void DecisionShell::perform(const StopFinished& action) {

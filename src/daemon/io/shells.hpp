@@ -161,6 +161,9 @@ private:
     /// Again every few seconds while an address cannot be bound: it may be assigned later, or its port left.
     void configure_speaker();
     void open_links(std::vector<std::string>& problems);
+    void reply(ClientId client, std::string answer);
+    /// What is large for a moment is free again a little later.
+    void give_memory_back_soon();
 
     boost::asio::io_context& context_;
     Feed feed_;
@@ -169,6 +172,8 @@ private:
     ConfigureSpeaker wanted_speaker_;
     std::vector<std::string> speaker_problems_;  ///< as they were logged
     boost::asio::steady_timer speaker_retry_;
+    boost::asio::steady_timer memory_timer_;
+    bool memory_is_due_ = false;
     bgp::io::Speaker speaker_;
     ConfigureLinks wanted_links_;
     std::map<net::InterfaceName, std::unique_ptr<bgp::io::LinkSocket>> links_;
