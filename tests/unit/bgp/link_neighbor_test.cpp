@@ -106,6 +106,7 @@ TEST_F(LinkNeighborTest, OurOwnPacketsAreNobodys) {
     EXPECT_EQ(neighbor.status().received, 0U);
 }
 
+// RFC 4861 §6.2.4: negative
 TEST_F(LinkNeighborTest, WithoutTheInterfaceNothingIsHeardOrSent) {
     EXPECT_THAT(hear(router), IsEmpty());
     EXPECT_EQ(neighbor.deadline(), std::nullopt);

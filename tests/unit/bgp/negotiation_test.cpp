@@ -238,7 +238,7 @@ TEST(Negotiate, ARoleThatThePeerDoesNotSayIsMissedInStrictModeOnly) {
     EXPECT_TRUE(negotiate(config, open_with({RoleCapability{0}})));
 }
 
-// RFC 9234 §4: negative; within an AS there are no roles.
+// RFC 9234 §4.1: negative; within an AS there are no roles.
 TEST(Negotiate, NoRoleAppliesWithinOurAs) {
     auto config = config_of_node();
     config.peer_as = InternalAs{};

@@ -730,6 +730,21 @@ TEST_F(PeerTest, PathIdentifiersAreReadWhenTheyWereAgreedOn) {
     EXPECT_EQ(received[0].update.withdrawn, update.withdrawn);
 }
 
+// RFC 7911 §5: negative. Four octets of an identifier that was not agreed on would be four prefixes of length 0.
+TEST_F(PeerTest, PathIdentifiersAreNotReadWhereThePeerDoesNotSendThem) {
+    auto config = config_of_node();
+    config.add_path.receive = true;
+    become(config);
+    auto offer = router_open();
+    offer.capabilities.emplace_back(AddPath{{{ipv4_unicast, 1}}});  // It only wants to receive them.
+    establish(offer);
+    Update update;
+    update.withdrawn = {{prefix("203.0.113.10/32")}};
+    const auto received = all<RoutesReceived>(feed(Received{ConnectionId{1}, encode(update, EncodeContext{})}));
+    ASSERT_EQ(received.size(), 1U);
+    EXPECT_EQ(received[0].update.withdrawn, update.withdrawn);
+}
+
 Update route_of_router(std::optional<Asn> otc) {
     Update update;
     update.attributes.as_path = AsPath::sequence({Asn{65000}});

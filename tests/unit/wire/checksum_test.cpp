@@ -71,5 +71,15 @@ TEST(Checksum, PseudoHeaderOfIpv6HasALengthOf32Bits) {
     EXPECT_EQ(Checksum{}.add_pseudo_header(source, group, 58, 0x30002).value(), 0x022a);
 }
 
+// RFC 8200 §8.1: negative
+TEST(Checksum, PseudoHeaderOfIpv6TellsAnotherDestinationAndAnotherProtocol) {
+    // As above with ff02::13 and, the second time, next header 112: 0x36 more, which comes off the complement.
+    const auto source = net::IpAddress::parse("fe80::1").value();
+    const auto group = net::IpAddress::parse("ff02::12").value();
+    const auto other = net::IpAddress::parse("ff02::13").value();
+    EXPECT_EQ(Checksum{}.add_pseudo_header(source, other, 58, 0x30002).value(), 0x0229);
+    EXPECT_EQ(Checksum{}.add_pseudo_header(source, group, 112, 0x30002).value(), 0x01f4);
+}
+
 }  // namespace
 }  // namespace anyvip::wire

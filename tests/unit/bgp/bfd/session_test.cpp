@@ -641,6 +641,7 @@ TEST_F(SessionTest, AdminUpBeginsAgainFromDown) {
     EXPECT_EQ(session.state(), SessionState::Init);
 }
 
+// RFC 5880 §6.8.1: negative; what nobody wants is not even Down.
 TEST_F(SessionTest, NothingIsSentBeforeAdminUp) {
     session = Session{ours, {}, random};
     EXPECT_EQ(session.handle(Lease{at(1000s)}, at(0s)), nothing);
@@ -688,6 +689,7 @@ TEST_F(SessionTest, AnotherLeaseLetsItComeUpAgain) {
 }
 
 // Before a packet the mail is not drained: the lease may have a successor that waits.
+// RFC 5880 §6.8.15: negative; a packet that is handled late is no reset.
 TEST_F(SessionTest, ALeaseIsJudgedByTimerExpiredAlone) {
     come_up();
     (void)session.handle(Lease{at(500ms)}, at(100ms));

@@ -111,7 +111,7 @@ TEST_F(EndpointTest, AMultihopPacketGoesToItsOwnPort) {
     EXPECT_TRUE(deliver({.remote = ip("10.0.0.2"), .hops = Hops::Multiple}));
 }
 
-// RFC 5883 §5: negative
+// RFC 5883 §5: negative; RFC 5881 §4: negative
 TEST_F(EndpointTest, APacketToTheOtherPortIsNotHeard) {
     listen({net::Family::Ipv4, Hops::Multiple});
     const auto sender = open({.remote = ip("10.0.0.2")});
