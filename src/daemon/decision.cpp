@@ -55,6 +55,7 @@ std::optional<TimePoint> Decision::deadline() const {
     next = earliest(next, observers_.deadline());
     for (const auto& [name, peer] : peers_) {
         next = earliest(next, peer.core.deadline());
+        if (peer.waits) next = earliest(next, started_at_ + former_run_timeout);
         if (name != peer.core.config().name && peer.connected_until) {
             next = earliest(next, *peer.connected_until + instance_linger);
         }
@@ -81,6 +82,7 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         if (deadline && *deadline <= turn.now) feed_peer(name, bgp::TimerExpired{}, turn);
     }
     tell_others(observers_.expire(turn.now), turn);
+    if (config_ && !former_run_ && started_at_ + former_run_timeout <= turn.now) read(FormerRunFound{}, turn);
     forget_instances(turn);
     for (auto it = links_.begin(); it != links_.end();) {
         const auto& [interface, link] = *it++;
@@ -172,6 +174,12 @@ void Decision::read(const Adopted& mail, Turn& turn) {
     if (mail.generation != adoption_.generation) return;
     adoption_.shortfall = mail.error;
     if (mail.error) turn.rest.emplace_back(Notice{NoticeKind::KernelRefused, "kernel", *mail.error});
+}
+
+void Decision::read(const FormerRunFound& mail, Turn& turn) {
+    if (former_run_) return;  // It came too late.
+    former_run_ = mail;
+    start_waiting_peers(turn);
 }
 
 void Decision::read(const Repaired& mail, Turn& turn) {
