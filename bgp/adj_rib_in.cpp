@@ -63,19 +63,61 @@ bool AdjRibIn::watch(std::set<net::Prefix> prefixes) {
     return more;
 }
 
-void AdjRibIn::start(const Session& session) {
-    stop();
+void AdjRibIn::start(const Session& session, Families kept) {
+    retain(kept);
     session_ = session;
 }
 
 void AdjRibIn::stop() {
-    routes_.clear();
+    retain({});
+}
+
+void AdjRibIn::retain(Families kept, Families twice) {
     examples_.clear();
     examples_of_ = {};
     refused_ = {};
-    accepted_ = 0;
-    full_ = false;
     complete_ = {};
+    (void)withdraw_if([&](const Nlri& nlri, const ReceivedRoute& route) {
+        const auto family = nlri.prefix.family();
+        return !kept.contains(family) || (route.stale && twice.contains(family));
+    });
+    for (auto& [nlri, route] : routes_) route.stale = true;
+    full_ = accepted_ >= import_.max_prefixes;
+}
+
+AdjRibIn::Learnt AdjRibIn::forget_stale(Families families) {
+    return withdraw_if([&](const Nlri& nlri, const ReceivedRoute& route) {
+        return route.stale && families.contains(nlri.prefix.family());
+    });
+}
+
+AdjRibIn::Learnt AdjRibIn::keep_for_long(Families families) {
+    auto learnt = withdraw_if([&](const Nlri& nlri, const ReceivedRoute& route) {
+        return route.stale && families.contains(nlri.prefix.family()) &&
+               route.attributes.communities.contains(no_llgr_community);
+    });
+    for (auto& [nlri, route] : routes_) {
+        if (!route.stale || !families.contains(nlri.prefix.family())) continue;
+        route.attributes.communities.insert(llgr_stale_community);
+        if (watched_.contains(nlri.prefix)) learnt.watched.insert(nlri.prefix);
+    }
+    return learnt;
+}
+
+std::size_t AdjRibIn::stale() const {
+    const auto count = std::ranges::count_if(routes_, [](const auto& entry) { return entry.second.stale; });
+    return static_cast<std::size_t>(count);
+}
+
+template <class Condition>
+AdjRibIn::Learnt AdjRibIn::withdraw_if(const Condition& condition) {
+    std::vector<Nlri> gone;
+    for (const auto& [nlri, route] : routes_) {
+        if (condition(nlri, route)) gone.push_back(nlri);
+    }
+    Learnt learnt;
+    for (const auto& nlri : gone) withdraw(nlri, learnt);
+    return learnt;
 }
 
 AdjRibIn::Learnt AdjRibIn::learn(const Update& update, TimePoint now) {
@@ -108,13 +150,9 @@ void AdjRibIn::refresh_begins(net::Family family) {
 }
 
 AdjRibIn::Learnt AdjRibIn::refresh_ends(net::Family family) {
-    std::vector<Nlri> gone;
-    for (const auto& [nlri, route] : routes_) {
-        if (route.stale && nlri.prefix.family() == family) gone.push_back(nlri);
-    }
-    Learnt learnt;
-    for (const auto& nlri : gone) withdraw(nlri, learnt);
-    return learnt;
+    Families families;
+    families.add(family);
+    return forget_stale(families);
 }
 
 std::optional<Refusal> AdjRibIn::refusal(const net::Prefix& prefix, const PathAttributes& attributes) const {

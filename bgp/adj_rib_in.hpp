@@ -29,7 +29,8 @@
 ///
 /// Peer owns one, tells it of the session and of each UPDATE, and asks the peer to say everything again (RFC 2918)
 /// when more is wanted than before. Standards: RFC 4271 §9.1.2 (AS loops), 4456 §8 (ORIGINATOR_ID), 7313 §4 (stale
-/// routes), 8326 §4.1 (graceful shutdown on receipt), 4724 §2 (End-of-RIB).
+/// routes), 8326 §4.1 (graceful shutdown on receipt), 4724 §2 (End-of-RIB) and §4.2, 9494 §4.2 (routes of a peer that
+/// is away: how long they stay is bgp::Retention's).
 namespace anyvip::bgp {
 
 using anyvip::describe;
@@ -49,7 +50,7 @@ struct ReceivedRoute {
     PathAttributes attributes;  ///< of a peer with GRACEFUL_SHUTDOWN: LOCAL_PREF 0
     TimePoint since;            ///< with these attributes
     std::optional<Refusal> refused{};
-    bool stale = false;  ///< not said again since the peer began a refresh
+    bool stale = false;  ///< not said again since the peer began a refresh, or since its session was lost
 };
 
 /// An example: the newest of those that are refused is not among them if there are many.
@@ -80,8 +81,16 @@ public:
     /// True: the peer may have said something of these.
     [[nodiscard]] bool watch(std::set<net::Prefix> prefixes);
 
-    void start(const Session& session);
+    /// What was kept of the families `kept` of the session before is there still, and stale.
+    void start(const Session& session, Families kept = {});
     void stop();
+    /// RFC 4724 §4.2: the session is lost, and what it told of these families is stale from now on; the rest goes. What
+    /// was stale already goes as well in the families `twice`.
+    void retain(Families kept, Families twice = {});
+    /// What the peer has not said again.
+    [[nodiscard]] Learnt forget_stale(Families families);
+    /// RFC 9494 §4.2: what is stale is so for long now, and bears the community; what asks not to be kept goes.
+    [[nodiscard]] Learnt keep_for_long(Families families);
     [[nodiscard]] Learnt learn(const Update& update, TimePoint now);
     /// RFC 7313 §4.
     void refresh_begins(net::Family family);
@@ -93,6 +102,7 @@ public:
     [[nodiscard]] const std::map<Nlri, ReceivedRoute>& routes() const { return routes_; }
     [[nodiscard]] const std::map<Nlri, RefusedRoute>& examples() const { return examples_; }
     [[nodiscard]] std::size_t accepted() const { return accepted_; }
+    [[nodiscard]] std::size_t stale() const;
     /// Announcements of this session that were refused, by reason.
     [[nodiscard]] const std::array<std::uint64_t, refusals>& refused() const { return refused_; }
 
@@ -100,6 +110,8 @@ private:
     [[nodiscard]] std::optional<Refusal> refusal(const net::Prefix& prefix, const PathAttributes& attributes) const;
     void announce(const Nlri& nlri, const PathAttributes& attributes, TimePoint now, Learnt& learnt);
     void keep(const Nlri& nlri, ReceivedRoute route, Learnt& learnt);
+    template <class Condition>
+    [[nodiscard]] Learnt withdraw_if(const Condition& condition);
     void withdraw(const Nlri& nlri, Learnt& learnt);
     void withdraw_known(const Nlri& nlri, Learnt& learnt);
     [[nodiscard]] RefusedRoute* refuse(const Nlri& nlri, Refusal why, TimePoint now);

@@ -387,6 +387,10 @@ bool AdjRibOut::clean() const {
     });
 }
 
+bool AdjRibOut::end_of_rib_sent() const {
+    return export_ && std::ranges::none_of(markers_, &Markers::end_of_rib_due);
+}
+
 // ---- What can be seen -----------------------------------------------------------------------------------
 
 std::size_t AdjRibOut::wanted(const PeerName& peer) const {

@@ -108,6 +108,8 @@ public:
     [[nodiscard]] Taken take(std::size_t budget);
     /// take() would return nothing, however large its budget.
     [[nodiscard]] bool clean() const;
+    /// In this session, of every family that it carries.
+    [[nodiscard]] bool end_of_rib_sent() const;
 
     /// Routes that are for this peer; looks at the whole table.
     [[nodiscard]] std::size_t wanted(const PeerName& peer) const;

@@ -185,8 +185,9 @@ std::string describe(const Route& route) {
     return text;
 }
 
-std::string describe(const Start&) {
-    return "Start";
+std::string describe(const Start& event) {
+    if (!event.own.restarted) return "Start";
+    return "Start restarted preserved=" + describe(event.own.preserved);
 }
 std::string describe(const Stop& event) {
     return "Stop " + std::string{describe(event.subcode)} + (event.text.empty() ? "" : ' ' + quoted(event.text));

@@ -67,6 +67,7 @@ struct Fsm::Handler {
     Random& random;
     std::uint32_t& connect_retry_counter;
     Concessions& concessions;
+    const OwnRestart& own_restart;
     TimePoint now;
 
     // ---- Idle -------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ struct Fsm::Handler {
 
     // ---- OpenSent ---------------------------------------------------------------------------------------
 
-    Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event); }           // Event 2
+    Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event.cease); }     // Event 2
     Step operator()(const OpenSent&, const AutomaticStop& event) const { return fail(event.cease); }  // Event 8
     Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {                      // Event 10
         return due(open_sent.hold_timer) ? hold_timer_expires() : stay(open_sent);
@@ -190,8 +191,12 @@ struct Fsm::Handler {
 
     // ---- OpenConfirm ------------------------------------------------------------------------------------
 
-    Step operator()(const OpenConfirm&, const ManualStop& event) const { return stop(event); }           // Event 2
-    Step operator()(const OpenConfirm&, const AutomaticStop& event) const { return fail(event.cease); }  // Event 8
+    Step operator()(const OpenConfirm& confirm, const ManualStop& event) const {  // Event 2
+        return stop(parting(confirm, event.cease));
+    }
+    Step operator()(const OpenConfirm& confirm, const AutomaticStop& event) const {  // Event 8
+        return fail(parting(confirm, event.cease));
+    }
     Step operator()(const OpenConfirm& confirm, const fsm::TimerExpired&) const {  // Events 10, 11
         if (due(confirm.hold_timer)) return hold_timer_expires();
         if (!due(confirm.keepalive_timer)) return stay(confirm);
@@ -228,9 +233,11 @@ struct Fsm::Handler {
 
     // ---- Established ------------------------------------------------------------------------------------
 
-    Step operator()(const Established&, const ManualStop& event) const { return down(stop(event)); }  // Event 2
-    Step operator()(const Established& established, const AutomaticStop& event) const {               // Event 8
-        return down(established, fail(event.cease));
+    Step operator()(const Established& established, const ManualStop& event) const {  // Event 2
+        return down(stop(parting(established, event.cease)));
+    }
+    Step operator()(const Established& established, const AutomaticStop& event) const {  // Event 8
+        return down(established, fail(parting(established, event.cease)));
     }
     Step operator()(const Established& established, const fsm::TimerExpired&) const {  // Events 10, 11, 29
         if (due(established.hold_timer)) return down(established, hold_timer_expires());
@@ -264,7 +271,9 @@ struct Fsm::Handler {
         next.send_hold_timer = send_hold_timer(established.negotiated);
         return {next, {}, {}};
     }
-    Step operator()(const Established&, const BfdDown& event) const { return down(path_failed(event)); }
+    Step operator()(const Established& established, const BfdDown& event) const {
+        return down(path_failed(established, event));
+    }
     Step operator()(const Established& established, const ManualStart&) const { return stay(established); }
     Step operator()(const Established& established, const TcpConnectionConfirmed&) const {
         return stay(established);  // Events 16, 17: a second connection, which is the Peer's to refuse.
@@ -317,7 +326,7 @@ private:
     }
 
     [[nodiscard]] Step send_open() const {
-        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config, concessions)}}, {}};
+        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config, concessions, own_restart)}}, {}};
     }
 
     /// Connect or Active: the OPEN now, or after the peer's with DelayOpen. A second connection is the Peer's to track.
@@ -353,7 +362,7 @@ private:
     /// Event 20: what the peer was waited for; ours goes first, whatever comes of it.
     [[nodiscard]] Step answer_open(const BgpOpen& event) const {
         auto step = accept_open(event, now + large_hold_time);
-        step.actions.insert(step.actions.begin(), fsm::Send{our_open(config, concessions)});
+        step.actions.insert(step.actions.begin(), fsm::Send{our_open(config, concessions, own_restart)});
         return step;
     }
 
@@ -365,11 +374,19 @@ private:
         return Idle{now + jittered(std::min(max_idle_hold, config.idle_hold * (std::int64_t{1} << doublings)))};
     }
 
-    [[nodiscard]] Step stop(const ManualStop& event) const {
+    [[nodiscard]] Step stop(const Notification& cease) const {
         connect_retry_counter = 0;
         return {Idle{},
-                {fsm::Send{event.cease}, CloseConnection{}},
-                Reason{.kind = Reason::Kind::Stopped, .notification = event.cease, .text = {}}};
+                {fsm::Send{cease}, CloseConnection{}},
+                Reason{.kind = Reason::Kind::Stopped, .notification = cease, .text = {}}};
+    }
+
+    /// RFC 8538 §3.1: a peer that would keep our routes after this NOTIFICATION is told not to.
+    template <class S>
+    [[nodiscard]] static Notification parting(const S& state, const Notification& notification) {
+        const auto& restart = state.negotiated.graceful_restart;
+        if (!restart || !restart->notification || !ends_for_good(notification)) return notification;
+        return hard_reset(notification);
     }
 
     [[nodiscard]] Step fail(const Notification& notification,
@@ -410,8 +427,8 @@ private:
 
     /// RFC 9384. Nobody broke a rule: the next attempt, which finds out whether the path is there again, comes within
     /// a second, and the back-off does not grow.
-    [[nodiscard]] Step path_failed(const BfdDown& event) const {
-        const auto notification = cease(CeaseSubcode::BfdDown);
+    [[nodiscard]] Step path_failed(const Established& established, const BfdDown& event) const {
+        const auto notification = parting(established, cease(CeaseSubcode::BfdDown));
         return {Idle{now + jittered(std::chrono::seconds{1})},
                 {fsm::Send{notification}, CloseConnection{}},
                 Reason{.kind = Reason::Kind::BfdDown, .notification = notification, .text = event.text}};
@@ -473,7 +490,7 @@ Fsm Fsm::for_incoming(const PeerConfig& config, Random& random, std::uint32_t co
 }
 
 Actions Fsm::handle(const Event& event, TimePoint now) {
-    const Handler handler{config_, *random_, connect_retry_counter_, concessions_, now};
+    const Handler handler{config_, *random_, connect_retry_counter_, concessions_, own_restart_, now};
     const State from = state();
     auto step = std::visit(handler, std::as_const(state_), event);
     state_ = step.next;

@@ -26,7 +26,7 @@
 ///
 /// Standards: RFC 4271 §8 (machine, with the optional DelayOpen, DampPeerOscillations and PassiveTcpEstablishment),
 /// §6 (errors), §10 (jitter); RFC 5492 §3 (the retry without what was refused); RFC 6608 (FSM subcodes);
-/// RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29).
+/// RFC 8538 §3.1 (Hard Reset); RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29).
 ///
 /// Where it leaves the text of §8.2.2, with the reason at the arm:
 ///  - a refused connection goes from Connect to Active, as with DelayOpen and as every implementation does;
@@ -218,6 +218,8 @@ public:
 
     /// Other timers from the next use on. What was negotiated stays.
     void configure(const PeerConfig& config) { config_ = config; }
+    /// What our next OPEN says of our own restarts.
+    void set_own_restart(const OwnRestart& own) { own_restart_ = own; }
 
 private:
     struct Step;     ///< next state and actions
@@ -228,6 +230,7 @@ private:
     fsm::AnyState state_;
     std::uint32_t connect_retry_counter_ = 0;
     Concessions concessions_;
+    OwnRestart own_restart_;
 };
 
 [[nodiscard]] std::string_view describe(State state);

@@ -36,7 +36,25 @@ bool is_internal(const PeerConfig& config) {
     return std::holds_alternative<InternalAs>(config.peer_as) || config.peer_as == PeerAs{config.local_as};
 }
 
-std::vector<Capability> our_capabilities(const PeerConfig& config) {
+/// RFC 4724 §3 with the N bit of RFC 8538, RFC 9494 §3.1: every family that is offered, since without any the peer
+/// would keep nothing.
+void add_restart(const PeerConfig& config, const OwnRestart& own, std::vector<Capability>& capabilities) {
+    if (!config.graceful_restart) return;
+    const auto& [restart_time, stale_time] = *config.graceful_restart;
+    GracefulRestart restart{
+        .restarted = own.restarted, .notification = true, .restart_time = restart_time, .families = {}};
+    LongLivedGracefulRestart long_lived;
+    for (const auto family : families_of(config)) {
+        const bool preserved = own.preserved.contains(family);
+        restart.families.push_back({.family = unicast(family), .forwarding_preserved = preserved});
+        long_lived.families.push_back(
+            {.family = unicast(family), .forwarding_preserved = preserved, .stale_time = stale_time});
+    }
+    capabilities.emplace_back(std::move(restart));
+    if (stale_time.count() > 0) capabilities.emplace_back(std::move(long_lived));
+}
+
+std::vector<Capability> our_capabilities(const PeerConfig& config, const OwnRestart& own = {}) {
     std::vector<Capability> capabilities;
     for (const auto family : families_of(config)) capabilities.emplace_back(Multiprotocol{unicast(family)});
     capabilities.emplace_back(RouteRefreshCapability{});
@@ -49,6 +67,7 @@ std::vector<Capability> our_capabilities(const PeerConfig& config) {
         capabilities.emplace_back(RoleCapability{static_cast<std::uint8_t>(*config.role)});
     }
     if (auto add_path = our_add_path(config); !add_path.entries.empty()) capabilities.emplace_back(std::move(add_path));
+    add_restart(config, own, capabilities);
     capabilities.emplace_back(FourOctetAs{config.local_as});
     return capabilities;
 }
@@ -94,6 +113,38 @@ void agree_on_add_path(const std::vector<Capability>& ours, const std::vector<Ca
         if (our->sends() && their->receives()) negotiated.add_path_send.add(family);
         if (our->receives() && their->sends()) negotiated.add_path_receive.add(family);
     }
+}
+
+/// RFC 9494 §3.1: nothing without a graceful restart of the family. One that names no time keeps nothing for long.
+void agree_on_long_lived(const std::vector<Capability>& ours, const std::vector<Capability>& theirs,
+                         PeerRestart& restart) {
+    const auto said = all<LongLivedGracefulRestart>(theirs);
+    if (!has<LongLivedGracefulRestart>(ours) || said.empty()) return;
+    for (const auto& entry : said.back().families) {
+        const auto family = unicast_addresses(entry.family);
+        if (!family || !restart.families.contains(*family) || entry.stale_time.count() == 0) continue;
+        restart.long_lived[*family] = {.preserved = entry.forwarding_preserved, .stale_time = entry.stale_time};
+    }
+}
+
+/// RFC 4724 §3: of several capabilities the last one counts.
+std::optional<PeerRestart> agree_on_restart(const std::vector<Capability>& ours, const std::vector<Capability>& theirs,
+                                            const Negotiated& negotiated) {
+    const auto offered = all<GracefulRestart>(ours);
+    const auto said = all<GracefulRestart>(theirs);
+    if (offered.empty() || said.empty()) return std::nullopt;
+    const auto& last = said.back();
+    PeerRestart restart{.restart_time = last.restart_time,
+                        .restarted = last.restarted,
+                        .notification = last.notification && offered.back().notification};
+    for (const auto& entry : last.families) {
+        const auto family = unicast_addresses(entry.family);
+        if (!family || !negotiated.carries(*family)) continue;
+        restart.families.add(*family);
+        if (entry.forwarding_preserved) restart.preserved.add(*family);
+    }
+    agree_on_long_lived(ours, theirs, restart);
+    return restart;
 }
 
 /// RFC 9234 §4.2.
@@ -148,16 +199,16 @@ DecodeContext Negotiated::decode_context() const {
     return context;
 }
 
-Open our_open(const PeerConfig& config, const Concessions& concessions) {
+Open our_open(const PeerConfig& config, const Concessions& concessions, const OwnRestart& own) {
     Open open;
     open.my_as = config.local_as;
     open.hold_time = HoldTime{static_cast<std::uint16_t>(config.hold_time.count())};
     open.identifier = config.router_id;
     if (concessions.no_parameters) return open;
-    for (auto& capability : our_capabilities(config)) {
-        if (std::ranges::find(concessions.without, capability) == concessions.without.end()) {
-            open.capabilities.push_back(std::move(capability));
-        }
+    for (auto& capability : our_capabilities(config, own)) {
+        const bool refused = std::ranges::any_of(concessions.without,
+                                                 [&](const auto& without) { return is_meant(capability, without); });
+        if (!refused) open.capabilities.push_back(std::move(capability));
     }
     return open;
 }
@@ -200,6 +251,7 @@ std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, cons
     negotiated.ipv6 = offers(ours, ipv6_unicast) && offers(theirs, ipv6_unicast);
     if (!negotiated.ipv4 && !negotiated.ipv6) return std::unexpected{no_common_family(ours)};
     agree_on_add_path(ours, theirs, negotiated);
+    negotiated.graceful_restart = agree_on_restart(ours, theirs, negotiated);
     if (!internal) negotiated.role = config.role;
     return negotiated;
 }
@@ -243,6 +295,14 @@ std::string describe(const Negotiated& negotiated) {
     add(negotiated.link_local_next_hop, "link-local-next-hop");
     add(!negotiated.add_path_send.none(), "add-path-send=" + describe(negotiated.add_path_send));
     add(!negotiated.add_path_receive.none(), "add-path-receive=" + describe(negotiated.add_path_receive));
+    if (const auto& restart = negotiated.graceful_restart) {
+        add(true, "graceful-restart=" + std::to_string(restart->restart_time.count()) + 's');
+        add(restart->notification, "restart-after-notification");
+        for (const auto& [family, long_lived] : restart->long_lived) {
+            add(true,
+                "long-lived-" + describe(unicast(family)) + '=' + std::to_string(long_lived.stale_time.count()) + 's');
+        }
+    }
     if (negotiated.role) text += " role=" + std::string{describe(*negotiated.role)};
     return text;
 }

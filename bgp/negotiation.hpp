@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <expected>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,8 +25,32 @@
 ///
 /// Standards: RFC 4760, 2918, 5492, 6286 (BGP Identifier), 6793, 7313, 7607 (AS 0), 7911, 8654, 8950, 9234 (roles).
 /// A role that does not fit the peer's is always refused (§4.2: MUST); one that the peer does not say, in strict mode.
-/// Graceful restart of either kind (RFC 4724, 9494) and BFD strict mode are read, and nothing is agreed on.
+/// RFC 4724, 8538 and 9494: where the operator asks for graceful restart.
+/// BFD strict mode is read, and nothing is agreed on.
 namespace anyvip::bgp {
+
+/// What our OPEN says of ourselves (RFC 4724 §3): of this run of the program, not of the operator.
+struct OwnRestart {
+    bool restarted = false;  ///< R: there was a run before this one, and the peer has not had our End-of-RIB since
+    Families preserved{};    ///< F: what it may have kept of us is still forwarded
+    friend bool operator==(const OwnRestart&, const OwnRestart&) = default;
+};
+
+/// What the peer has said of its own restarts, where we have said something of ours.
+struct PeerRestart {
+    std::chrono::seconds restart_time{0};  ///< for which its routes are kept while it is away
+    bool restarted = false;                ///< R
+    bool notification = false;  ///< both have said N: also after a NOTIFICATION that is no Hard Reset (RFC 8538)
+    Families families{};        ///< that the session carries
+    Families preserved{};       ///< with F
+    struct LongLived {
+        bool preserved = false;
+        std::chrono::seconds stale_time{0};
+        friend bool operator==(const LongLived&, const LongLived&) = default;
+    };
+    std::map<net::Family, LongLived> long_lived{};  ///< RFC 9494, if both have said so
+    friend bool operator==(const PeerRestart&, const PeerRestart&) = default;
+};
 
 /// What both OPENs together say about a session.
 struct Negotiated {
@@ -44,6 +69,7 @@ struct Negotiated {
     Families add_path_send{};             ///< RFC 7911: our NLRI have path identifiers
     Families add_path_receive{};          ///< the peer's have
     std::optional<Role> role;             ///< ours, where its rules apply (RFC 9234 §4.2: said by the peer or not)
+    std::optional<PeerRestart> graceful_restart{};
     friend bool operator==(const Negotiated&, const Negotiated&) = default;
 
     [[nodiscard]] bool carries(net::Family family) const { return family == net::Family::Ipv4 ? ipv4 : ipv6; }
@@ -61,7 +87,7 @@ struct Concessions {
 
 /// Our OPEN. Four-octet AS, the families offered, both kinds of route refresh and extended messages are always among
 /// its capabilities.
-[[nodiscard]] Open our_open(const PeerConfig& config, const Concessions& concessions = {});
+[[nodiscard]] Open our_open(const PeerConfig& config, const Concessions& concessions = {}, const OwnRestart& own = {});
 
 /// §6.2: what a session would be by these OPENs, or the NOTIFICATION that refuses the peer's.
 [[nodiscard]] std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, const Open& open,

@@ -294,6 +294,24 @@ Notification max_prefixes_reached(AddressFamily family, std::uint32_t max_prefix
     return Notification{CeaseSubcode::MaximumNumberOfPrefixesReached, out.take()};
 }
 
+bool ends_for_good(const Notification& notification) {
+    const auto subcode = notification.cease_subcode();
+    if (!subcode) return false;
+    switch (*subcode) {
+        case CeaseSubcode::MaximumNumberOfPrefixesReached:
+        case CeaseSubcode::AdministrativeShutdown:
+        case CeaseSubcode::PeerDeconfigured:
+        case CeaseSubcode::AdministrativeReset:
+        case CeaseSubcode::HardReset:
+        case CeaseSubcode::BfdDown: return true;
+        case CeaseSubcode::ConnectionRejected:
+        case CeaseSubcode::OtherConfigurationChange:
+        case CeaseSubcode::ConnectionCollisionResolution:
+        case CeaseSubcode::OutOfResources: return false;
+    }
+    return false;
+}
+
 Notification hard_reset(const Notification& reason) {
     wire::Writer out;
     encode(reason, out);

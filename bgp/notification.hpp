@@ -156,6 +156,8 @@ using Result = std::expected<T, Notification>;
 /// RFC 4486 §4: the data is the family and how many of it there may be.
 [[nodiscard]] Notification max_prefixes_reached(AddressFamily family, std::uint32_t max_prefixes);
 /// RFC 8538 §3.1: the session ends for good, whatever graceful restart would keep; `reason` is its data.
+/// RFC 8538 §5.1, and RFC 9384: what ends a session for longer, so that nobody is to keep its routes meanwhile.
+[[nodiscard]] bool ends_for_good(const Notification& notification);
 [[nodiscard]] Notification hard_reset(const Notification& reason);
 /// RFC 4271 §6.2: the data is the largest version we support, 4.
 [[nodiscard]] Notification unsupported_version();

@@ -16,15 +16,20 @@
 namespace anyvip::bgp {
 namespace {
 
-/// RFC 9494 §3: with a time for some family. FRR offers all of them with none, when nobody has asked for it.
-bool keeps_for_long(const std::vector<Capability>& offered) {
-    return std::ranges::any_of(offered, [](const Capability& capability) {
+/// RFC 9494 §3: with a time for some family, its own or ours. FRR offers all of them with none, when nobody has asked
+/// for it.
+bool keeps_for_long(const PeerConfig& config, const std::vector<Capability>& offered) {
+    const bool asked = config.graceful_restart && config.graceful_restart->long_lived_stale_time.count() > 0;
+    return std::ranges::any_of(offered, [asked](const Capability& capability) {
         const auto* const llgr = std::get_if<LongLivedGracefulRestart>(&capability);
-        return llgr != nullptr && std::ranges::any_of(llgr->families, [](const auto& family) {
-                   return family.stale_time > std::chrono::seconds{0};
-               });
+        return llgr != nullptr && (asked || std::ranges::any_of(llgr->families, [](const auto& family) {
+                                       return family.stale_time > std::chrono::seconds{0};
+                                   }));
     });
 }
+
+/// A connection of the peer's that crossed ours on its way is none of a peer that has restarted.
+constexpr Duration no_longer_crossing = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -43,8 +48,9 @@ public:
 private:
     // ---- Events -----------------------------------------------------------------------------------------
 
-    void on(const Start&) {
+    void on(const Start& event) {
         peer_.started_ = true;
+        set_own_restart(event.own);
         feed(peer_.primary_, fsm::ManualStart{});
     }
 
@@ -57,6 +63,7 @@ private:
             give_updates(std::numeric_limits<std::size_t>::max());
         }
         stop_machines(cease(event.subcode, event.text));
+        forget_kept();
     }
 
     void on(const ConnectionOpened& event) {
@@ -73,12 +80,10 @@ private:
         } else if (primary.fsm.state() == State::Active && !primary.connection) {
             confirm(primary, std::move(connection));
         } else if (collision_possible(primary) && !peer_.incoming_) {
-            peer_.incoming_.emplace(
-                Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.fsm.connect_retry_counter(),
-                                              primary.fsm.concessions()),
-                     .attempt = {},
-                     .connection = {}});
-            confirm(*peer_.incoming_, std::move(connection));
+            confirm(seat_for_incoming(), std::move(connection));
+        } else if (has_restarted(primary)) {
+            feed(primary, fsm::TcpConnectionFails{"the peer has opened another connection: it restarted"});
+            confirm(seat_for_incoming(), std::move(connection));
         } else {
             // RFC 4271 §8.2.2: Idle refuses connections. An Established session always wins (§6.8), so that the
             // end of the new connection need not wait for its OPEN. Without NOTIFICATION: it would make some
@@ -172,7 +177,11 @@ private:
         const bool reset = needs_reset(peer_.config_, event.config);
         const bool more = peer_.adj_rib_in_.configure(event.config.import);
         auto& primary = peer_.primary_;
-        if (reset) stop_machines(cease(CeaseSubcode::OtherConfigurationChange));
+        const bool other = is_other_peer(peer_.config_, event.config);
+        // To the one that it was it is no longer configured, and that one is not to wait for us.
+        if (reset)
+            stop_machines(cease(other ? CeaseSubcode::PeerDeconfigured : CeaseSubcode::OtherConfigurationChange));
+        if (other || !event.config.graceful_restart) forget_kept();
         peer_.config_ = event.config;
         primary.fsm.configure(event.config);
         if (peer_.incoming_) peer_.incoming_->fsm.configure(event.config);
@@ -189,6 +198,9 @@ private:
     void on(const TimerExpired&) {
         feed(peer_.primary_, fsm::TimerExpired{});
         if (peer_.incoming_) feed(*peer_.incoming_, fsm::TimerExpired{});
+        const auto due = peer_.retention_.expire(now_);
+        tell(peer_.adj_rib_in_.forget_stale(due.gone));
+        tell(peer_.adj_rib_in_.keep_for_long(due.long_lived));
     }
 
     // ---- Messages ---------------------------------------------------------------------------------------
@@ -230,6 +242,7 @@ private:
         actions_.emplace_back(RoutesReceived{std::move(update)});
         if (const auto initial = family ? unicast_addresses(*family) : std::nullopt) {
             actions_.emplace_back(InitialRoutesReceived{*initial});
+            if (peer_.retention_.complete(*initial)) tell(peer_.adj_rib_in_.refresh_ends(*initial));
         }
         tell(learnt);
     }
@@ -414,17 +427,42 @@ private:
         ++peer_.counters_.sessions;
         actions_.emplace_back(SessionUp{up.negotiated});
         peer_.adj_rib_out_.start(exported(seat));
+        const auto& remote = seat.connection->remote.address;
+        if (peer_.heard_ != remote) peer_.retention_.forget();
+        peer_.heard_ = remote;
+        peer_.restart_ = up.negotiated.graceful_restart;
         peer_.adj_rib_in_.start({.local_as = peer_.config_.local_as,
                                  .router_id = peer_.config_.router_id,
-                                 .external = up.negotiated.external});
+                                 .external = up.negotiated.external},
+                                peer_.retention_.back(peer_.restart_, now_));
+        // What this session tells the peer has been forwarded from here on, whatever was before it (RFC 8538 §3).
+        set_own_restart({.restarted = peer_.own_restart_.restarted, .preserved = {.ipv4 = true, .ipv6 = true}});
         peer_.routes_owed_ = true;
     }
     void perform(Seat&, const fsm::SessionDown& down) {
         peer_.established_.reset();
         peer_.refreshing_.clear();
         peer_.adj_rib_out_.stop();
-        peer_.adj_rib_in_.stop();
+        if (peer_.restart_ && keeps_routes(down.reason, *peer_.restart_)) {
+            const auto lost = peer_.retention_.lost(*peer_.restart_, now_);
+            peer_.adj_rib_in_.retain(lost.kept, lost.twice);
+        } else {
+            forget_kept();
+        }
         actions_.emplace_back(SessionDown{down.reason});
+    }
+
+    /// Without a session nothing is left of what the peer told.
+    void forget_kept() {
+        if (peer_.primary_.fsm.state() == State::Established) return;
+        peer_.retention_.forget();
+        peer_.adj_rib_in_.stop();
+    }
+
+    void set_own_restart(const OwnRestart& own) {
+        peer_.own_restart_ = own;
+        peer_.primary_.fsm.set_own_restart(own);
+        if (peer_.incoming_) peer_.incoming_->fsm.set_own_restart(own);
     }
 
     void show_state(std::optional<Reason> reason) {
@@ -447,6 +485,10 @@ private:
         if (primary.fsm.state() != State::Established) return;
         const auto in_flight = primary.connection->sent - primary.connection->written;
         if (in_flight < send_window) give_updates(send_window - in_flight);
+        // RFC 4724 §4.1: that was all that the restart delayed.
+        if (peer_.own_restart_.restarted && peer_.adj_rib_out_.end_of_rib_sent()) {
+            set_own_restart({.restarted = false, .preserved = peer_.own_restart_.preserved});
+        }
     }
 
     void give_updates(std::size_t budget) {
@@ -485,7 +527,7 @@ private:
             .ipv6 = negotiated.ipv6,
             .ipv4_over_ipv6 = negotiated.extended_next_hop,
             .only_to_customer = negotiated.role ? otc_to_send(*negotiated.role, config.local_as) : std::nullopt,
-            .keeps_for_long = keeps_for_long(seat.offered),
+            .keeps_for_long = keeps_for_long(config, seat.offered),
             .next_hop = config.next_hop,
             .next_hop6 = config.next_hop6};
         if (!exported.next_hop && local.is_v4()) exported.next_hop = local.v4();
@@ -496,6 +538,31 @@ private:
     }
 
     // ---- Seats ------------------------------------------------------------------------------------------
+
+    [[nodiscard]] Seat& seat_for_incoming() {
+        const auto& primary = peer_.primary_.fsm;
+        auto& seat = peer_.incoming_.emplace(
+            Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.connect_retry_counter(),
+                                          primary.concessions()),
+                 .attempt = {},
+                 .connection = {}});
+        seat.fsm.set_own_restart(peer_.own_restart_);
+        return seat;
+    }
+
+    /// RFC 4724 §5: the end of its session was lost on the way.
+    [[nodiscard]] bool has_restarted(const Seat& primary) const {
+        return primary.fsm.state() == State::Established && !peer_.incoming_ && peer_.restart_ &&
+               !peer_.restart_->families.none() && now_ - *peer_.established_ >= no_longer_crossing;
+    }
+
+    /// Of what was told and heard nothing counts for it. An unnumbered peer without an address is still the one that it
+    /// was.
+    [[nodiscard]] static bool is_other_peer(const PeerConfig& from, const PeerConfig& to) {
+        const bool unknown = to.unnumbered && (from.address.is_unspecified() || to.address.is_unspecified());
+        return (!unknown && to.address != from.address) || to.device != from.device || to.port != from.port ||
+               to.local_as != from.local_as || to.peer_as != from.peer_as || to.router_id != from.router_id;
+    }
 
     [[nodiscard]] Seat* find(ConnectionId id) {
         for (Seat* seat : {&peer_.primary_, peer_.incoming_ ? &*peer_.incoming_ : nullptr}) {
@@ -537,8 +604,7 @@ Actions Peer::handle(const Event& event, TimePoint now) {
 std::optional<TimePoint> Peer::deadline() const {
     const auto first = primary_.fsm.deadline();
     const auto second = incoming_ ? incoming_->fsm.deadline() : std::nullopt;
-    if (!first || !second) return first ? first : second;
-    return std::min(*first, *second);
+    return earliest(earliest(first, second), retention_.deadline());
 }
 
 State Peer::state() const {
@@ -584,6 +650,12 @@ Status Peer::status() const {
     status.last_error_at = last_error_at_;
     status.last_sent = last_sent_;
     status.last_received = last_received_;
+    if (const auto until = retention_.deadline()) {
+        status.kept = Kept{.families = retention_.families(),
+                           .long_lived = retention_.long_lived(),
+                           .routes = adj_rib_in_.stale(),
+                           .until = *until};
+    }
     if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->acknowledged;
     status.counters = counters_;
     return status;

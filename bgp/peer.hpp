@@ -23,6 +23,7 @@
 #include "bgp/message.hpp"
 #include "bgp/notification.hpp"
 #include "bgp/peer_config.hpp"
+#include "bgp/retention.hpp"
 #include "bgp/route_table.hpp"
 
 /// One BGP peer: its session, however many connections it takes to get one, and the routes it is told.
@@ -43,12 +44,16 @@
 /// reports it after each Send that TCP took at once and each time a queue moves on.
 ///
 /// Stopping withdraws everything, then sends Cease with the text of RFC 9003, then closes: a peer that keeps
-/// routes for a while (graceful restart) must not keep ours. End-of-RIB waits for InitialRoutesComplete.
+/// routes for a while (graceful restart) must not keep ours, and where it would even so (RFC 8538) the Cease is a Hard
+/// Reset. End-of-RIB waits for InitialRoutesComplete.
 /// What the peer announces is handed on as it comes, and the AdjRibIn keeps of it what Import and Watch ask for; when
 /// they ask for more than before, the peer is asked to say it again (RFC 2918). RFC 9234 §5 is done before: a leaked
 /// route arrives withdrawn, others with the OTC they are to have.
 ///
-/// Not implemented: Graceful Restart.
+/// Graceful restart, where the operator asks for it: as the one that restarts (RFC 4724 §4.1) our OPENs say R until the
+/// peer had our End-of-RIB, and F if Start says that what it may have kept was forwarded all along, or since it had a
+/// session with us. As the other one (§4.2) what a lost session told stays in the AdjRibIn for as long as the Retention
+/// says, and another connection of a peer whose session is up is a restart of it (§5).
 namespace anyvip::bgp {
 
 /// A TCP connection; assigned by the shell, unique in the process.
@@ -60,6 +65,7 @@ using AttemptId = Strong<std::uint64_t, struct AttemptIdTag>;
 using anyvip::describe;
 
 struct Start {
+    OwnRestart own{};  ///< since when the peer may have kept something of us: before this run of the program
     friend bool operator==(const Start&, const Start&) = default;
 };
 struct Stop {
@@ -225,6 +231,15 @@ struct Said {
     friend bool operator==(const Said&, const Said&) = default;
 };
 
+/// Routes of the peer that are kept after its session was lost.
+struct Kept {
+    Families families{};
+    Families long_lived{};  ///< of them, as the last choice
+    std::size_t routes = 0;
+    TimePoint until;  ///< the first of the families
+    friend bool operator==(const Kept&, const Kept&) = default;
+};
+
 /// What `anyvip status` shows of a peer. No secrets.
 struct Status {
     State state = State::Idle;
@@ -242,6 +257,7 @@ struct Status {
     TimePoint last_error_at;
     std::optional<Said> last_sent;
     std::optional<Said> last_received;
+    std::optional<Kept> kept;          ///< the peer restarts, or has not said everything again since
     std::uint64_t unacknowledged = 0;  ///< octets sent that the peer's TCP has not, as far as is known
     Counters counters;
 };
@@ -309,6 +325,10 @@ private:
     std::optional<Seat> incoming_;  ///< theirs, while ours is on its way too
     AdjRibOut adj_rib_out_;
     AdjRibIn adj_rib_in_;
+    Retention retention_;                  ///< of what is in adj_rib_in_
+    std::optional<PeerRestart> restart_;   ///< of the session that is up or was the last
+    std::optional<net::IpAddress> heard_;  ///< the peer's end of it
+    OwnRestart own_restart_;
     std::deque<Sent> unacknowledged_;  ///< at most max_unacknowledged; older ones count as acknowledged with the next
     std::optional<AdjRibOut::Batch> acknowledged_;
     AttemptId last_attempt_;

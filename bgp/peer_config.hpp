@@ -61,6 +61,13 @@ struct TcpAoKey {
     friend bool operator==(const TcpAoKey&, const TcpAoKey&) = default;
 };
 
+/// Graceful restart, in what our OPEN says of it (RFC 4724, 8538, 9494).
+struct RestartOffer {
+    std::chrono::seconds restart_time{30};          ///< 1..4095: the peer waits for us so long
+    std::chrono::seconds long_lived_stale_time{0};  ///< and then keeps our routes as its last choice; 0: not at all
+    friend bool operator==(const RestartOffer&, const RestartOffer&) = default;
+};
+
 /// What the operator says about one peer, and what of our own the peer sees. A value: Peer keeps a copy,
 /// ConfigChanged brings another, io/ reads the transport's part of it.
 struct PeerConfig {
@@ -96,10 +103,11 @@ struct PeerConfig {
     bool extended_next_hop = false;                ///< offer IPv4 routes with IPv6 next hops (RFC 8950)
     std::optional<LinkLocalForm> link_local_form;  ///< nullopt: Alone where both ends have said so, else Twice
     AddPathWish add_path;
-    std::optional<Role> role;          ///< what we are to the peer (RFC 9234); external peers only
-    bool strict_role = false;          ///< no session with a peer that does not say its role
-    bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
-    Import import{};                   ///< what of the peer's routes is accepted
+    std::optional<Role> role;                        ///< what we are to the peer (RFC 9234); external peers only
+    bool strict_role = false;                        ///< no session with a peer that does not say its role
+    bool capability_fallback = false;                ///< retry without capabilities that the peer refuses (RFC 5492 §3)
+    std::optional<RestartOffer> graceful_restart{};  ///< nullopt: routes live as long as their session, at both ends
+    Import import{};                                 ///< what of the peer's routes is accepted
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 

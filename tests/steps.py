@@ -147,6 +147,7 @@ def steps():
         interop("stop", "check"),
         interop("bfd", "check"),
         interop("standby", "check"),
+        interop("graceful_restart", "check"),
         # A kernel with IPVS on any machine. ASan finds no room in there.
         Step("ipvs", [f"../../{UMLRUN}", "--timeout", "1080", "--modules", IPVS_MODULES, "--dir", str(LOGS), "--",
                       *python_tests("ipvs_test")], count_unittest, ("release",), 20, "tests/interop",

@@ -442,6 +442,13 @@ std::string peer_details(const json::object& status, std::string_view name, cons
         }
         line("routes", joined({text(peer, "routes_announced") + " of " + text(peer, "routes_wanted") + " announced",
                                withheld(peer)}));
+        if (const auto* const kept = member(peer, "kept")) {
+            line("restarts",
+                 joined({text(*kept, "routes") + " stale routes of " + text(*kept, "families") + " kept for another " +
+                             age_of(*kept, "time_left"),
+                         is_true(*kept, "long_lived") ? "as the last choice" : ""}),
+                 Tone::Doubtful);
+        }
         line("unacknowledged", text(peer, "unacknowledged_octets") + " octets");
         line("last error", last_error(peer), Tone::Bad);
         line("last sent", notification(peer, "last_sent"));

@@ -31,6 +31,11 @@ std::vector<Check> effective_checks(const Config& config) {
     return checks;
 }
 
+std::optional<Duration> traffic_after_death(const Peer& peer) {
+    if (peer.hold_time == Duration::zero()) return std::nullopt;
+    return peer.hold_time + peer.restart_time + peer.long_lived_stale_time;
+}
+
 const Vip& vip_of(const Config& config, const VirtualServer& server) {
     const auto vip = std::ranges::find(config.vips, server.vip, &Vip::name);
     assert(vip != config.vips.end());

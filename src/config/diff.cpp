@@ -68,6 +68,11 @@ bool widened(const Peer& from, const Peer& to) {
            to.range->length() <= from.range->length();
 }
 
+/// Whether it is on or forced makes no difference to the peer.
+bool is_off(const Peer& peer) {
+    return peer.graceful_restart == GracefulRestart::Off;
+}
+
 PeerComparison compare(const Peer& from, const Peer& to) {
     PeerComparison comparison{from, to};
     // Of the TCP connection, or agreed on in the OPEN; the rest counts from the next attempt or route on.
@@ -98,6 +103,10 @@ PeerComparison compare(const Peer& from, const Peer& to) {
         .field("role", &Peer::role, Effect::Reset)
         .field("strict_role", &Peer::strict_role, Effect::Reset)
         .field("capability_fallback", &Peer::capability_fallback, Effect::NextTime)
+        .field("graceful_restart", &Peer::graceful_restart,
+               is_off(from) == is_off(to) ? Effect::NextTime : Effect::Reset)
+        .field("restart_time", &Peer::restart_time, Effect::Reset)
+        .field("long_lived_stale_time", &Peer::long_lived_stale_time, Effect::Reset)
         .field("import", &Peer::import, Effect::NextTime)
         .field("max_prefixes", &Peer::max_prefixes, Effect::NextTime)
         .field("max_prefixes_action", &Peer::max_prefixes_action, Effect::NextTime)

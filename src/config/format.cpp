@@ -243,6 +243,11 @@ void write_peer(Output& out, const Bgp& bgp, const Peer& peer) {
     if (peer.role) out.key("role", word_of(*peer.role));
     if (peer.strict_role) out.key("strict_role", peer.strict_role);
     if (peer.capability_fallback) out.key("capability_fallback", peer.capability_fallback);
+    if (peer.graceful_restart != GracefulRestart::Off) {
+        out.key("graceful_restart", peer.graceful_restart == GracefulRestart::On ? "on" : "forced");
+        out.key("restart_time", peer.restart_time);
+        out.key("long_lived_stale_time", peer.long_lived_stale_time);
+    }
     if (!peer.device.empty()) out.key("device", peer.device);
     if (peer.bfd) out.raw("bfd", bfd_table(*peer.bfd));
     out.key("import", peer.import);

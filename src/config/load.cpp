@@ -263,6 +263,27 @@ void read_capabilities(Section& section, Asn own, Peer& peer) {
     section.read("capability_fallback", peer.capability_fallback);
 }
 
+/// Times that an OPEN says in seconds.
+void read_whole_seconds(Section& section, std::string_view key, Duration& time, Duration least, Duration most) {
+    section.read(key, time, least, most);
+    if (time % seconds{1} == Duration::zero()) return;
+    section.error(section.place(key), quote(key) + " must be whole seconds");
+}
+
+void read_graceful_restart(Section& section, Peer& peer) {
+    constexpr Choice<GracefulRestart> words[]{
+        {"off", GracefulRestart::Off}, {"on", GracefulRestart::On}, {"forced", GracefulRestart::Forced}};
+    section.choice("graceful_restart", peer.graceful_restart, words);
+    read_whole_seconds(section, "restart_time", peer.restart_time, seconds{1}, seconds{4095});  // RFC 4724 §3.
+    read_whole_seconds(section, "long_lived_stale_time", peer.long_lived_stale_time, Duration::zero(),
+                       seconds{16777215});  // RFC 9494 §3.1.
+    if (peer.graceful_restart != GracefulRestart::Off) return;
+    for (const char* key : {"restart_time", "long_lived_stale_time"}) {
+        if (section.find(key) == nullptr) continue;
+        section.error(section.place(key), quote(key) + " has no effect without \"graceful_restart\"");
+    }
+}
+
 void read_device(Section& section, Peer& peer) {
     constexpr std::size_t longest_interface_name = 15;  // IFNAMSIZ, less the zero behind it
     section.read("device", peer.device);
@@ -422,6 +443,7 @@ Peer read_peer(const Value& table, Asn own, const Host& host, Errors& errors) {
     read_families(section, peer);
     section.read("delay_open", peer.delay_open, Duration::zero(), std::chrono::minutes{4});
     read_capabilities(section, own, peer);
+    read_graceful_restart(section, peer);
     read_device(section, peer);
     if (peer.bfd && !peer.device.empty()) {
         section.error(section.place("bfd"), "\"bfd\" beside \"device\" is not available yet in this version");

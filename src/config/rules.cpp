@@ -211,6 +211,47 @@ private:
             errors_.add(place_of(table, key), "a passive peer needs a listening address, and \"listen\" is empty");
         }
         check_covering_keys(peer, table);
+        check_graceful_restart(peer, table);
+    }
+
+    /// A peer that waits for us sends the traffic of a dead node to it meanwhile (product rule 7).
+    void check_graceful_restart(const Peer& peer, const Value& table) {
+        if (peer.long_lived_stale_time > Duration::zero() && !lets_keep_for_long(peer)) {
+            errors_.add(place_of(table, "long_lived_stale_time"),
+                        "\"long_lived_stale_time\" has no effect: no VIP that goes to this peer has no_llgr = false");
+        }
+        if (peer.graceful_restart != GracefulRestart::On) return;
+        const Place place = place_of(table, "graceful_restart");
+        const auto refuse = [&](const std::string& beside) {
+            errors_.add(place, "graceful restart beside " + beside + ": the peer would send traffic to a dead node " +
+                                   duration_of_death(peer) + "; graceful_restart = \"forced\" does it all the same");
+        };
+        if (peer.bfd) refuse("\"bfd\", which is there to find that out sooner");
+        for (const Vip& vip : config_.vips) {
+            const bool goes = std::ranges::find(vip.bgp.peers, peer.name) != vip.bgp.peers.end();
+            const bool has_others = vip.role != Role::None || vip.announce.vrrp;
+            if (!vip.announce.bgp || !goes || !has_others) continue;
+            return refuse("the VIP " + quote(vip.name.value()) + ", which other nodes can announce");
+        }
+    }
+
+    [[nodiscard]] bool lets_keep_for_long(const Peer& peer) const {
+        return std::ranges::any_of(config_.vips, [&](const Vip& vip) {
+            if (!vip.announce.bgp || std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) return false;
+            const auto own = vip.bgp.per_peer.find(peer.name);
+            return !(own == vip.bgp.per_peer.end() ? vip.bgp.attributes : own->second).no_llgr;
+        });
+    }
+
+    [[nodiscard]] static std::string duration_of_death(const Peer& peer) {
+        const auto whole = traffic_after_death(peer);
+        if (!whole) return "for ever (hold_time 0s)";
+        auto parts =
+            "hold_time " + format_duration(peer.hold_time) + ", restart_time " + format_duration(peer.restart_time);
+        if (peer.long_lived_stale_time > Duration::zero()) {
+            parts += ", long_lived_stale_time " + format_duration(peer.long_lived_stale_time);
+        }
+        return "for " + format_duration(*whole) + " (" + parts + ')';
     }
 
     void check_interface(const Peer& peer, const Value& table) {

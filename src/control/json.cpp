@@ -305,6 +305,16 @@ json::object to_object(const daemon::PeerStatus::Link& link, TimePoint now) {
     return object;
 }
 
+json::value to_value(const std::optional<bgp::Kept>& kept, TimePoint now) {
+    if (!kept) return nullptr;
+    json::object object;
+    object["routes"] = kept->routes;
+    object["families"] = text(bgp::describe(kept->families));
+    object["long_lived"] = !kept->long_lived.none();
+    object["time_left"] = seconds(kept->until - now);
+    return object;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
@@ -328,6 +338,7 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     json::array offered;
     for (const auto& capability : status.offered) offered.push_back(text(anyvip::describe(capability)));
     object["offered"] = std::move(offered);
+    object["kept"] = to_value(status.kept, now);
     object["unacknowledged_octets"] = status.unacknowledged;
     object["routes_wanted"] = status.routes_wanted;
     object["routes_announced"] = status.routes_announced;

@@ -25,6 +25,8 @@
 ///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
 ///       routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
 ///       negotiated, offered[] (capabilities of its OPEN), unacknowledged_octets
+///       kept             of a session that was lost, while the peer restarts (RFC 4724); null: nothing
+///         routes (that are stale), families "ipv4+ipv6", long_lived, time_left
 ///       last_sent, last_received {text, age}      NOTIFICATIONs
 ///       counters {messages_in, messages_out, updates_in, updates_out, sessions, connections_refused}
 ///       bfd              null where it is not configured; its members are when the heartbeat did not answer in time

@@ -55,6 +55,9 @@ std::optional<TimePoint> Decision::deadline() const {
     next = earliest(next, peer_deadlines_.next());
     next = earliest(next, observers_.deadline());
     next = earliest(next, capacity_deadlines_.next());
+    const bool somebody_waits =
+        !former_run_ && std::ranges::any_of(peers_, [](const auto& p) { return p.second.waits; });
+    if (somebody_waits) next = earliest(next, started_at_ + former_run_timeout);
     for (const auto& [name, link] : links_) next = earliest(next, link.core.deadline());
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
@@ -69,6 +72,7 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
     for (const auto& name : peer_deadlines_.due(turn.now)) feed_peer(name, bgp::TimerExpired{}, turn);
     tell_others(observers_.expire(turn.now), turn);
     expire_capacities(turn);
+    if (config_ && !former_run_ && started_at_ + former_run_timeout <= turn.now) read(FormerRunFound{}, turn);
     forget_instances(turn);
     for (auto it = links_.begin(); it != links_.end();) {
         const auto& [interface, link] = *it++;
@@ -160,6 +164,12 @@ void Decision::read(const Adopted& mail, Turn& turn) {
     if (mail.generation != adoption_.generation) return;
     adoption_.shortfall = mail.error;
     if (mail.error) turn.rest.emplace_back(Notice{NoticeKind::KernelRefused, "kernel", *mail.error});
+}
+
+void Decision::read(const FormerRunFound& mail, Turn& turn) {
+    if (former_run_) return;  // It came too late.
+    former_run_ = mail;
+    start_waiting_peers(turn);
 }
 
 void Decision::read(const Repaired& mail, Turn& turn) {

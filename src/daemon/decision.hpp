@@ -44,6 +44,10 @@
 /// as soon as it has no connection. An unnumbered peer has the address of the router that its link::Neighbor hears, and
 /// is passive while there is none.
 ///
+/// A peer with graceful restart is started when it is known what a former run has left: only then our OPEN can say
+/// whether it may keep what it has of us (RFC 4724 §4.1). End-of-RIB waits for the first verdicts: what has failed
+/// meanwhile goes with it.
+///
 /// Three files: decision.cpp is the order of things (configuration, verdicts, leases, stopping), decision_peers.cpp the
 /// peers and their routes, decision_status.cpp what is answered when somebody asks.
 ///
@@ -195,6 +199,8 @@ private:
     static constexpr Duration instance_linger = bgp::max_idle_hold;
     /// End-of-RIB is not held back for ever by a check that never comes to a verdict.
     static constexpr Duration initial_verdicts_timeout = std::chrono::seconds{10};
+    /// Nor is the first OPEN of a peer with graceful restart by a kernel loop that does not say what it found.
+    static constexpr Duration former_run_timeout = std::chrono::seconds{1};
 
     struct Vip {
         Vip(std::shared_ptr<const config::Vip> wanted, const vip::LifecycleConfig& lifecycle_config)
@@ -213,6 +219,7 @@ private:
     struct Peer {
         bgp::Peer core;
         bool leaving = false;
+        bool waits = false;  ///< for former_run_, before its first OPEN
         std::set<net::Prefix> watched = {};
         std::set<VipName> unsent = {};                  ///< whose withdrawal it has not taken
         std::optional<TimePoint> connected_until = {};  ///< an instance without a connection
@@ -272,6 +279,7 @@ private:
     void read(const VipAddressesApplied& mail, Turn& turn);
     void read(const ServicesApplied& mail, Turn& turn);
     void read(const Adopted& mail, Turn& turn);
+    void read(const FormerRunFound& mail, Turn& turn);
     void read(const Repaired& mail, Turn& turn);
     void read(const ChecksSnapshot& mail, Turn& turn);
     void read(const BfdSnapshot& mail, Turn& turn);
@@ -315,6 +323,9 @@ private:
     void watch_routes(Turn& turn);
     void watch_routes(const PeerName& name, Turn& turn);
     void tell_others(const Observers::News& news, Turn& turn);
+    void start_peer(const PeerName& name, Turn& turn);
+    void start_waiting_peers(Turn& turn);
+    [[nodiscard]] bgp::OwnRestart own_restart(const bgp::PeerConfig& peer, TimePoint now) const;
     void end_peer(const PeerName& name, Turn& turn);
     void add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn);
     [[nodiscard]] std::optional<bgp::PeerConfig> wanted(const PeerName& name, const bgp::Peer& peer) const;
@@ -393,6 +404,7 @@ private:
         std::optional<std::string> shortfall = "the kernel loop is silent";
     };
     Adoption adoption_;
+    std::optional<FormerRunFound> former_run_;
     bool initial_routes_complete_ = false;
     TimePoint started_at_;
     std::optional<TimePoint> lease_renewal_;

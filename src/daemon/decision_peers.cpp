@@ -183,8 +183,41 @@ void Decision::watch_routes(const PeerName& name, Turn& turn) {
 void Decision::add_peer(const PeerName& name, const bgp::PeerConfig& config, Turn& turn) {
     peers_.emplace(name, Peer{.core = bgp::Peer{config, random_, routes_}});
     watch_routes(name, turn);
-    feed_peer(name, bgp::Start{}, turn);
+    if (config.graceful_restart && !former_run_) {
+        peers_.at(name).waits = true;
+    } else {
+        start_peer(name, turn);
+    }
     if (initial_routes_complete_) feed_peer(name, bgp::InitialRoutesComplete{}, turn);
+}
+
+void Decision::start_peer(const PeerName& name, Turn& turn) {
+    auto& peer = peers_.at(name);
+    peer.waits = false;
+    feed_peer(name, bgp::Start{own_restart(peer.core.config(), turn.now)}, turn);
+}
+
+void Decision::start_waiting_peers(Turn& turn) {
+    for (auto it = peers_.begin(); it != peers_.end();) {
+        const auto& [name, peer] = *it++;
+        if (peer.waits && !peer.leaving) start_peer(PeerName{name}, turn);
+    }
+}
+
+/// Who comes later than the restart time has nothing of a former run any longer. The address of a hybrid VIP is not
+/// there before its virtual router is Active.
+bgp::OwnRestart Decision::own_restart(const bgp::PeerConfig& peer, TimePoint now) const {
+    if (!peer.graceful_restart || !former_run_ || !former_run_->left_something) return {};
+    if (now >= started_at_ + peer.graceful_restart->restart_time) return {};
+    const auto is_hybrid = [&](net::Family family) {
+        return std::ranges::any_of(config_->vips, [&](const config::Vip& vip) {
+            return vip.announce.bgp && vip.announce.vrrp && vip.address.family() == family &&
+                   std::ranges::binary_search(vip.bgp.peers, peer.name);
+        });
+    };
+    return {.restarted = true,
+            .preserved = {.ipv4 = former_run_->forwarded_ipv4 && !is_hybrid(net::Family::Ipv4),
+                          .ipv6 = former_run_->forwarded_ipv6 && !is_hybrid(net::Family::Ipv6)}};
 }
 
 void Decision::end_peer(const PeerName& name, Turn& turn) {

@@ -101,6 +101,11 @@ std::string describe(const ServicesApplied& mail) {
 std::string describe(const Adopted& mail) {
     return answer("Adopted", "kernel", mail.generation, mail.error);
 }
+std::string describe(const FormerRunFound& mail) {
+    if (!mail.left_something) return "FormerRunFound: nothing is left of it";
+    return std::string{"FormerRunFound: forwarded"} + (mail.forwarded_ipv4 ? " ipv4" : "") +
+           (mail.forwarded_ipv6 ? " ipv6" : "") + (mail.forwarded_ipv4 || mail.forwarded_ipv6 ? "" : " nothing");
+}
 std::string describe(const Repaired& mail) {
     return "Repaired " + mail.command;
 }

@@ -108,6 +108,11 @@ void Kernel::read_mail(const Adopt& mail) {
         return;
     }
     adopt_ = mail;
+    former_run_.emplace();
+    std::ranges::set_intersection(owned_.addresses, mail.addresses,
+                                  std::inserter(former_run_->addresses, former_run_->addresses.end()));
+    std::ranges::set_intersection(owned_.virtual_servers, mail.virtual_servers,
+                                  std::inserter(former_run_->virtual_servers, former_run_->virtual_servers.end()));
 }
 
 void Kernel::read_mail(const SetAddresses& mail) {
@@ -148,6 +153,7 @@ void Kernel::on(const KernelRead& event, TimePoint now, Actions& out) {
             if (uses_services() && !event.services) {
                 out.emplace_back(ReadKernel{true});
             } else {
+                tell_of_former_run(out);
                 plan_round(now, out);
             }
             return;
@@ -156,6 +162,26 @@ void Kernel::on(const KernelRead& event, TimePoint now, Actions& out) {
         case Phase::Storing:
         case Phase::Executing: return;  // Nothing was asked.
     }
+}
+
+/// What cannot be read was not there, for all that the peers may be told.
+void Kernel::tell_of_former_run(Actions& out) {
+    if (!former_run_) return;
+    const auto former = std::exchange(former_run_, std::nullopt).value();
+    const auto there = keys_of(addresses_.table);
+    const auto forwarded = [&](net::Family family) {
+        const auto of_family = [family](const kernel::AddressKey& key) { return key.prefix.family() == family; };
+        const auto is_there = [&](const kernel::AddressKey& key) { return !of_family(key) || there.contains(key); };
+        const auto is_served = [&](const ipvs::VirtualServerId& id) {
+            return id.address.address.family() != family || (!services_.error && services_.table.contains(id));
+        };
+        return !addresses_.error && std::ranges::any_of(former.addresses, of_family) &&
+               std::ranges::all_of(former.addresses, is_there) &&
+               std::ranges::all_of(former.virtual_servers, is_served);
+    };
+    out.emplace_back(DecisionMail{FormerRunFound{.left_something = owned_ != Ownership{},
+                                                 .forwarded_ipv4 = forwarded(net::Family::Ipv4),
+                                                 .forwarded_ipv6 = forwarded(net::Family::Ipv6)}});
 }
 
 void Kernel::plan_round(TimePoint now, Actions& out) {

@@ -138,6 +138,7 @@ private:
     void note_repairs(Actions& out);
     void end_round(TimePoint now, Actions& out);
     void forget_the_gone();
+    void tell_of_former_run(Actions& out);
     void tell_interfaces(Actions& out);
     void tell_link_locals(Actions& out);
     [[nodiscard]] bool uses_services() const;
@@ -158,6 +159,8 @@ private:
     Adopt adopt_;
     std::optional<Answer> adoption_;  ///< none: the first letter is not here, and nothing may be removed
     Ownership owned_;
+    /// Of a former run, as far as the first letter wants it; none: told.
+    std::optional<Ownership> former_run_;
 
     Observed<kernel::AddressTable> addresses_;
     Observed<ipvs::Table> services_;

@@ -232,6 +232,16 @@ struct Adopted {
     friend bool operator==(const Adopted&, const Adopted&) = default;
 };
 
+/// What there was of a run before this one when it started; once, after the first Adopt and before anything is changed.
+struct FormerRunFound {
+    bool left_something = false;  ///< it did not end in order
+    /// Of the family there was something, and all of it that is wanted still was in the kernel: addresses and virtual
+    /// servers. Packets to its VIPs went their way in between (RFC 4724 §4.1).
+    bool forwarded_ipv4 = false;
+    bool forwarded_ipv6 = false;
+    friend bool operator==(const FormerRunFound&, const FormerRunFound&) = default;
+};
+
 /// The kernel was not as we had left it, and `command` was given to mend it.
 struct Repaired {
     std::string command;
@@ -274,9 +284,9 @@ struct RoutersSnapshot {
     friend bool operator==(const RoutersSnapshot&, const RoutersSnapshot&) = default;
 };
 
-using DecisionMail =
-    std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, BfdStateChanged, LinkLocalChanged,
-                 VipAddressesApplied, ServicesApplied, Adopted, Repaired, ChecksSnapshot, BfdSnapshot, RoutersSnapshot>;
+using DecisionMail = std::variant<HealthChanged, RouterStateChanged, RouterServing, RoutersStopped, BfdStateChanged,
+                                  LinkLocalChanged, VipAddressesApplied, ServicesApplied, Adopted, FormerRunFound,
+                                  Repaired, ChecksSnapshot, BfdSnapshot, RoutersSnapshot>;
 
 [[nodiscard]] std::string describe(const AddressOwner& owner);
 [[nodiscard]] std::string describe(const SetAddresses& mail);
@@ -300,6 +310,7 @@ using DecisionMail =
 [[nodiscard]] std::string describe(const VipAddressesApplied& mail);
 [[nodiscard]] std::string describe(const ServicesApplied& mail);
 [[nodiscard]] std::string describe(const Adopted& mail);
+[[nodiscard]] std::string describe(const FormerRunFound& mail);
 [[nodiscard]] std::string describe(const Repaired& mail);
 [[nodiscard]] std::string describe(const ChecksSnapshot& mail);
 [[nodiscard]] std::string describe(const BfdSnapshot& mail);

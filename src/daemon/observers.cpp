@@ -98,7 +98,10 @@ vip::Sighting Observers::sighting(const bgp::Peer* peer, const net::Prefix& pref
         const bool own = (mark && mark->router_id == router_id_) ||
                          route->second.refused == bgp::Refusal::OwnRouterId ||
                          attributes.next_hop == peer->local()->address;
-        if (own || attributes.communities.contains(bgp::graceful_shutdown_community)) continue;
+        // RFC 9494 §4.3: the router keeps it for want of a better one; its node has been away for long. What we keep
+        // ourselves of a router that is away says nothing of the kind.
+        const bool long_gone = attributes.communities.contains(bgp::llgr_stale_community) && !route->second.stale;
+        if (own || long_gone || attributes.communities.contains(bgp::graceful_shutdown_community)) continue;
         vip::Heard heard{.rank = std::nullopt, .text = text_of(attributes, mark)};
         if (mark) heard.rank = vip::Rank{.rank = mark->rank, .router_id = mark->router_id.value()};
         sighting.routes.push_back(std::move(heard));

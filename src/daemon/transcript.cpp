@@ -283,6 +283,15 @@ void fields(Io& io, Adopted& mail) {
 }
 
 template <>
+constexpr std::string_view kind<FormerRunFound> = "FormerRunFound";
+template <class Io>
+void fields(Io& io, FormerRunFound& mail) {
+    io("left_something", mail.left_something);
+    io("forwarded_ipv4", mail.forwarded_ipv4);
+    io("forwarded_ipv6", mail.forwarded_ipv6);
+}
+
+template <>
 constexpr std::string_view kind<VipAddressesApplied> = "VipAddressesApplied";
 template <class Io>
 void fields(Io& io, VipAddressesApplied& mail) {

@@ -234,6 +234,11 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
     to.capability_fallback = peer.capability_fallback;
+    if (peer.graceful_restart != config::GracefulRestart::Off) {
+        to.graceful_restart = {
+            .restart_time = std::chrono::duration_cast<std::chrono::seconds>(peer.restart_time),
+            .long_lived_stale_time = std::chrono::duration_cast<std::chrono::seconds>(peer.long_lived_stale_time)};
+    }
     to.import = import(peer);
     return to;
 }

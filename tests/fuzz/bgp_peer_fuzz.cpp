@@ -44,6 +44,9 @@ private:
         config.local_as = Asn{65010};
         config.router_id = net::Ipv4Address{0x0a00000b};
         config.address = net::Ipv4Address{0x0a000001};
+        config.graceful_restart =
+            RestartOffer{.restart_time = std::chrono::seconds{30}, .long_lived_stale_time = std::chrono::seconds{60}};
+        config.import = {.rules = {{.prefix = *net::Prefix::parse("0.0.0.0/0"), .max_length = 32}}, .max_prefixes = 4};
         return config;
     }
 
@@ -89,13 +92,35 @@ private:
         open.hold_time = HoldTime{static_cast<std::uint16_t>(kind)};
         open.identifier = net::Ipv4Address{kind % 2 == 0 ? 0x0a000001U : 0x0b000001U};
         open.capabilities = {FourOctetAs{Asn{65000}}};
+        // Of the upper half of the kinds, one that restarts gracefully, and has something to lose.
+        const bool restarts = kind >= 128;
+        if (restarts) {
+            open.capabilities.emplace_back(GracefulRestart{.restarted = kind % 3 == 0,
+                                                           .notification = kind % 4 != 0,
+                                                           .restart_time = std::chrono::seconds{kind % 8},
+                                                           .families = {{ipv4_unicast, kind % 16 != 0}}});
+            open.capabilities.emplace_back(
+                LongLivedGracefulRestart{{{ipv4_unicast, kind % 7 != 0, std::chrono::seconds{kind % 6}}}});
+        }
         switch (kind % 5) {
             case 0: return encode(open, {});
             case 1: return encode(Keepalive{}, {});
-            case 2: return encode(RouteRefresh{.family = ipv4_unicast}, {});
+            case 2: return restarts ? encode(route(kind), {}) : encode(RouteRefresh{.family = ipv4_unicast}, {});
             case 3: return encode(end_of_rib(ipv4_unicast), {});
-            default: return encode(cease(CeaseSubcode::AdministrativeReset), {});
+            default: {
+                const auto reset = cease(CeaseSubcode::AdministrativeReset);
+                return encode(restarts && kind % 2 == 0 ? hard_reset(reset) : reset, {});
+            }
         }
+    }
+
+    static Update route(std::uint8_t kind) {
+        Update update;
+        update.attributes.as_path = AsPath::sequence({Asn{65000}});
+        update.attributes.next_hop = net::Ipv4Address{0x0a000001};
+        if (kind % 4 == 0) update.attributes.communities = {no_llgr_community};
+        update.nlri = {net::Prefix::host(net::Ipv4Address{0x0a010000U + kind % 6U})};
+        return update;
     }
 
     ConnectionId connection() { return ConnectionId{in_.u8()}; }
@@ -154,6 +179,10 @@ private:
         require(up_ == (peer_.state() == State::Established));
         require(open_.size() <= 2);
         require(status.routes_announced <= 16);
+        require(peer_.adj_rib_in().routes().size() <= 4);
+        // What is stale has an end, and without a session nothing is anything else.
+        require(peer_.adj_rib_in().stale() == 0 || status.kept || up_);
+        require(up_ || peer_.adj_rib_in().stale() == peer_.adj_rib_in().routes().size());
         require(peer_.state() != State::Established || status.negotiated->hold_time.count() == 0 || peer_.deadline());
     }
 

@@ -44,7 +44,9 @@ FACTS = {
     # One router to a link, which is another scene: its routers are held to more than a cell is.
     "unnumbered": {"FRR": "`unnumbered_test.py`", "BIRD": "`unnumbered_test.py`", "ExaBGP": "no link-local peers",
                    "GoBGP": "with radvd: `unnumbered_test.py`", "OpenBGPD": "IPv6, with radvd: `unnumbered_test.py`"},
-    "graceful restart": {"ExaBGP": "keeps no routes"},
+    # One of the two dies in each of its tests.
+    "graceful restart": {"FRR": "`graceful_restart_test.py`", "BIRD": "`graceful_restart_test.py`",
+                         "GoBGP": "does not look at F; `graceful_restart_test.py`", "ExaBGP": "keeps no routes"},
     **{row: {"GoBGP": "no BFD", "OpenBGPD": "no BFD", "ExaBGP": "no BFD"}
        for row in ("BFD", "BFD over IPv6", "BFD over two hops", "our listen range, with BFD")},
     # Debian's build signs what it sends, and looks for no signature on what connects to it.

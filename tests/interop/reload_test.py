@@ -303,9 +303,9 @@ class Check(Case):
         self.assertEqual(places[0][1], 1, "an unknown key is an error at the key")
 
     def test_what_is_for_a_later_version_is_refused_not_ignored(self):
-        status, output = self.check(BASE.replace("asn = 65000", 'asn = 65000\ngraceful_restart = true'))
+        status, output = self.check(BASE.replace("priority = 150", "priority = 150\nvmac = true"))
         self.assertNotEqual(status, 0)
-        self.assertIn("graceful_restart", output)
+        self.assertIn("vmac", output)
 
     def test_a_missing_file_is_an_error(self):
         self.assertNotEqual(check(self.folder / "none.toml")[0], 0)

@@ -31,6 +31,7 @@ public:
     std::set<PeerName> slow_peers;  ///< their transports take nothing
     std::optional<std::string> services_error;
     std::optional<std::string> adoption_error;
+    std::optional<daemon::FormerRunFound> former_run;  ///< what the kernel loop says that it found
     TimePoint now{TimePoint{} + std::chrono::seconds{1000}};
     daemon::Decision core{Random{7}};
     daemon::Decision::Actions log;
@@ -152,6 +153,7 @@ private:
         if (heartbeat_answers && !all<daemon::StopRouters>(std::vector{action}).empty()) tell(daemon::RoutersStopped{});
         if (!kernel_answers) return;
         for (const auto& adopt : all<daemon::Adopt>(std::vector{action})) {
+            if (former_run) tell(*former_run);
             tell(daemon::Adopted{adopt.generation, adoption_error});
         }
         for (const auto& set : all<daemon::SetServices>(std::vector{action})) {

@@ -128,6 +128,10 @@ struct AddPath {
     friend bool operator==(const AddPath&, const AddPath&) = default;
 };
 
+/// Does the peer keep our routes for a while when the session ends without a word (RFC 4724, 8538), and we the peer's?
+/// Forced: also where a dead node would keep traffic that others could have.
+enum class GracefulRestart : std::uint8_t { Off, On, Forced };
+
 struct Peer {
     PeerName name;
     net::IpAddress address;            ///< with `range`: its first
@@ -158,6 +162,10 @@ struct Peer {
     std::optional<BgpRole> role;
     bool strict_role = false;          ///< no session with a peer that does not say its role
     bool capability_fallback = false;  ///< retry without capabilities that the peer refuses (RFC 5492 §3)
+    GracefulRestart graceful_restart = GracefulRestart::Off;
+    Duration restart_time = std::chrono::seconds{30};  ///< for which the peer waits for us; 1s..4095s, whole seconds
+    /// After that, as the last choice (RFC 9494); 0: not at all; up to 16777215s, whole seconds.
+    Duration long_lived_stale_time{};
     std::optional<PeerBfd> bfd;
     std::vector<ImportRule> import;    ///< empty: nothing (RFC 8212)
     std::uint32_t max_prefixes = 100;  ///< accepted at a time
@@ -165,6 +173,10 @@ struct Peer {
     std::optional<std::uint32_t> max_prefixes_out;  ///< that may be configured to go to it; nullopt: any number
     friend bool operator==(const Peer&, const Peer&) = default;
 };
+
+/// How long a peer with graceful restart sends traffic to a node that has died; nullopt: for ever, since nothing ends
+/// the session.
+[[nodiscard]] std::optional<Duration> traffic_after_death(const Peer& peer);
 
 struct Bgp {
     Asn asn;

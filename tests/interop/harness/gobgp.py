@@ -90,9 +90,12 @@ def settings(table, neighbor):
     if neighbor.add_path:
         text += f" [{table}.add-paths.config]\n  receive = true\n  send-max = 8\n"
     if neighbor.graceful_restart:
-        text += f" [{table}.graceful-restart.config]\n  enabled = true\n  helper-only = true\n"
+        text += f" [{table}.graceful-restart.config]\n  enabled = true\n  helper-only = true\n" \
+            "  notification-enabled = true\n"
     for name in neighbor.families:
         text += f' [[{table}.afi-safis]]\n  [{table}.afi-safis.config]\n   afi-safi-name = "{name}-unicast"\n'
+        if neighbor.graceful_restart:
+            text += f"  [{table}.afi-safis.mp-graceful-restart.config]\n   enabled = true\n"
     return text
 
 

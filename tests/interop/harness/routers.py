@@ -23,12 +23,15 @@ class Frr(Router):
         if bfd:
             self.bfdd = node.start("bfdd", ["/usr/lib/frr/bfdd", *common, "-i", f"{self.folder}/bfdd.pid",
                                              "--bfdctl", f"{self.folder}/bfdd.sock", "-f", node.file("bfdd.conf", "")])
-        self.bgpd = node.start("bgpd", ["/usr/lib/frr/bgpd", *common, "-i", f"{self.folder}/bgpd.pid",
-                                         "-f", file])
-        wait_for(lambda: self.show("show bgp summary json") is not None, 10, "bgpd answers")
+        self.command = ["/usr/lib/frr/bgpd", *common, "-i", f"{self.folder}/bgpd.pid", "-f", file]
+        self.start_bgpd()
         # It goes on without a line that it does not understand; a test must not.
         if "No such command" in self.bgpd.output():
             raise RuntimeError(self.bgpd.output())
+
+    def start_bgpd(self):
+        self.bgpd = self.node.start("bgpd", self.command)
+        wait_for(lambda: self.show("show bgp summary json") is not None, 10, "bgpd answers")
 
     @staticmethod
     def configuration(asn, router_id, neighbors):
@@ -154,7 +157,12 @@ class Bird(Router):
     def __init__(self, node, config):
         self.node, self.announced = node, []
         self.routes = node.file("routes.conf", "")
-        self.process = node.start("bird", ["bird", "-f", "-c", self.write(config), "-s", "/run/bird.ctl"])
+        self.command = ["bird", "-f", "-c", self.write(config), "-s", "/run/bird.ctl"]
+        self.start()
+
+    def start(self, *options):
+        """-R: it recovers from a crash, gracefully."""
+        self.process = self.node.start("bird", [*self.command, *options])
         wait_for(lambda: "Daemon is up" in self.birdc("show status"), 10, "BIRD answers")
 
     def write(self, config):

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "anyvip/wire/writer.hpp"
 #include "support/vectors.hpp"
 
 namespace anyvip::bgp {
@@ -126,6 +130,83 @@ TEST(OurOpen, OffersTheRestWhenTheOperatorAsksForIt) {
     config.add_path = {.send = true, .receive = true};
     config.ipv6 = true;
     EXPECT_TRUE(has(our_open(config), AddPath{{{ipv4_unicast, 3}, {ipv6_unicast, 3}}}));
+}
+
+std::vector<std::uint8_t> octets_of(const Capability& capability) {
+    wire::Writer out;
+    encode(capability, out);
+    return out.take();
+}
+
+// RFC 4724 §3, RFC 8538 §2, RFC 9494 §3.1: positive; R, N and 30 s are c01e, an hour is 000e10, F is the first bit.
+// RFC 9494 §3.1: negative; without a time nothing is said of it.
+TEST(OurOpen, SaysWhatARestartOfOursIs) {
+    auto config = config_of_node();
+    config.graceful_restart = RestartOffer{.restart_time = 30s, .long_lived_stale_time = 3600s};
+    const OwnRestart own{.restarted = true, .preserved = {.ipv4 = true, .ipv6 = false}};
+    std::vector<std::vector<std::uint8_t>> said;
+    for (const auto& capability : our_open(config, {}, own).capabilities) said.push_back(octets_of(capability));
+    EXPECT_NE(std::ranges::find(said, bytes_from_hex("40 0a c01e 0001 01 80 0002 01 00")), said.end());
+    EXPECT_NE(std::ranges::find(said, bytes_from_hex("47 0e 0001 01 80 000e10 0002 01 00 000e10")), said.end());
+
+    config.graceful_restart = RestartOffer{.restart_time = 4095s};
+    said.clear();
+    for (const auto& capability : our_open(config).capabilities) said.push_back(octets_of(capability));
+    EXPECT_NE(std::ranges::find(said, bytes_from_hex("40 0a 4fff 0001 01 00 0002 01 00")), said.end());
+    EXPECT_EQ(std::ranges::count(said, 0x47, [](const auto& octets) { return octets.at(0); }), 0);
+}
+
+// RFC 4724 §3: positive; what the peer lists and the session carries, and of two capabilities the last.
+// RFC 4724 §3: negative; nothing is agreed on where we do not offer it.
+TEST(Negotiate, GracefulRestartIsThePeersWord) {
+    auto config = config_of_node();
+    const auto offered = open_with({GracefulRestart{.restart_time = 5s, .families = {}},
+                                    GracefulRestart{.restarted = true,
+                                                    .notification = true,
+                                                    .restart_time = 120s,
+                                                    .families = {{ipv4_unicast, true}, {{1, 128}, true}}}});
+    EXPECT_EQ(negotiate(config, offered)->graceful_restart, std::nullopt);
+    config.graceful_restart = RestartOffer{};
+    EXPECT_EQ(negotiate(config, offered)->graceful_restart, (PeerRestart{.restart_time = 120s,
+                                                                         .restarted = true,
+                                                                         .notification = true,
+                                                                         .families = {.ipv4 = true, .ipv6 = false},
+                                                                         .preserved = {.ipv4 = true, .ipv6 = false}}));
+    EXPECT_EQ(negotiate(config, open_of_peer())->graceful_restart, std::nullopt);
+    EXPECT_NE(describe(*negotiate(config, offered)).find("graceful-restart=120s restart-after-notification"),
+              std::string::npos);
+}
+
+// RFC 9494 §3.1: positive; both have to say so.
+// RFC 9494 §3.1: negative; a family without graceful restart, or without a time, is not kept for long.
+TEST(Negotiate, LongLivedOnTopOfGracefulRestart) {
+    auto config = config_of_node();
+    config.graceful_restart = RestartOffer{.restart_time = 30s, .long_lived_stale_time = 3600s};
+    const GracefulRestart restart{.restart_time = 120s, .families = {{ipv4_unicast, true}}};
+    const LongLivedGracefulRestart long_lived{{{ipv4_unicast, true, 600s}, {ipv6_unicast, true, 600s}}};
+    const auto agreed = negotiate(config, open_with({restart, long_lived}))->graceful_restart;
+    ASSERT_TRUE(agreed);
+    ASSERT_EQ(agreed->long_lived.size(), 1U);
+    EXPECT_EQ(agreed->long_lived.at(net::Family::Ipv4),
+              (PeerRestart::LongLived{.preserved = true, .stale_time = 600s}));
+    EXPECT_FALSE(negotiate(config, open_with({long_lived}))->graceful_restart);
+    const LongLivedGracefulRestart timeless{{{ipv4_unicast, true, 0s}}};
+    EXPECT_TRUE(negotiate(config, open_with({restart, timeless}))->graceful_restart->long_lived.empty());
+    config.graceful_restart->long_lived_stale_time = 0s;
+    EXPECT_TRUE(negotiate(config, open_with({restart, long_lived}))->graceful_restart->long_lived.empty());
+}
+
+// RFC 5492 §3: positive; a capability that was refused is left out whatever its bits are now.
+TEST(Concede, ARefusedRestartStaysRefused) {
+    auto config = config_of_node();
+    config.capability_fallback = true;
+    config.graceful_restart = RestartOffer{};
+    wire::Writer named;
+    encode(Capability{GracefulRestart{}}, named);
+    const auto conceded = concede(config, {}, {2, 7, named.take()});
+    ASSERT_TRUE(conceded);
+    const OwnRestart own{.restarted = true, .preserved = {.ipv4 = true, .ipv6 = true}};
+    EXPECT_FALSE(bgp::has<GracefulRestart>(our_open(config, *conceded, own).capabilities));
 }
 
 // RFC 9234 §4.1: negative; roles are for external sessions.

@@ -100,6 +100,17 @@ TEST(Notification, EveryRegisteredSubcodeHasWords) {
     }
 }
 
+// RFC 8538 §5.1: positive for the subcodes that it lists as such, and RFC 9384's.
+// RFC 8538 §5.1: negative for those of a pause, and for errors.
+TEST(Notification, SomeCeasesAreForGood) {
+    for (const std::uint8_t subcode : std::vector<std::uint8_t>{1, 2, 3, 4, 9, 10})
+        EXPECT_TRUE(ends_for_good({6, subcode})) << int{subcode};
+    for (const std::uint8_t subcode : std::vector<std::uint8_t>{0, 5, 6, 7, 8, 11})
+        EXPECT_FALSE(ends_for_good({6, subcode})) << int{subcode};
+    EXPECT_FALSE(ends_for_good(hold_timer_expired()));
+    EXPECT_FALSE(ends_for_good({3, 2}));
+}
+
 // RFC 8538 §3.1: positive; the wrapped code, subcode and data follow.
 // RFC 8538 §3.1: negative for one that wraps nothing, and for other Ceases.
 TEST(Notification, AHardResetWrapsItsReason) {

@@ -268,5 +268,13 @@ TEST(Tables, OnePeerInFull) {
     EXPECT_EQ(peer_details(one, "tor-b", {}), "");
 }
 
+TEST(Tables, OnePeerThatRestarts) {
+    const auto one = status(R"({"peers":[{"name":"tor-a","state":"Idle","since":2,
+        "kept":{"routes":3,"families":"ipv4","long_lived":true,"time_left":18}}]})");
+    EXPECT_NE(peer_details(one, "tor-a", {})
+                  .find("restarts        3 stale routes of ipv4 kept for another 18s; as the last choice\n"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace anyvip::cli

@@ -93,6 +93,17 @@ TEST(ConfigDiff, WhatIsOfferedInTheOpenResetsThatSession) {
               "~ peer a: device, extended_next_hop, add_path, role, strict_role (session reset)\n1 session reset");
 }
 
+TEST(ConfigDiff, GracefulRestartIsAgreedOnInTheOpenAndForcedIsOn) {
+    Config to = example();
+    to.bgp->peers[0].graceful_restart = GracefulRestart::On;
+    to.bgp->peers[0].restart_time = 60s;
+    EXPECT_EQ(describe(diff(example(), to)),
+              "~ peer a: graceful_restart, restart_time (session reset)\n1 session reset");
+    Config forced = to;
+    forced.bgp->peers[0].graceful_restart = GracefulRestart::Forced;
+    EXPECT_EQ(describe(diff(to, forced)), "~ peer a: graceful_restart (session goes on)\n0 sessions reset");
+}
+
 TEST(ConfigDiff, HowAnOpenIsSentCountsFromTheNextOne) {
     Config to = example();
     to.bgp->peers[0].delay_open = 5s;

@@ -310,6 +310,22 @@ TEST(ConfigLoad, WhatASessionOffersIsOffUnlessAskedFor) {
     EXPECT_EQ(parsed(format(full)), full);
 }
 
+TEST(ConfigLoad, NobodyKeepsRoutesOfALostSessionUnlessItIsAskedFor) {
+    const Config plain = parsed(one_peer);
+    EXPECT_EQ(plain.bgp->peers[0].graceful_restart, GracefulRestart::Off);
+    EXPECT_EQ(format(plain).find("restart_time"), std::string::npos);
+
+    const Config on = parsed(one_peer + "graceful_restart = \"on\"\n");
+    EXPECT_EQ(on.bgp->peers[0].graceful_restart, GracefulRestart::On);
+    EXPECT_EQ(on.bgp->peers[0].restart_time, 30s);
+    EXPECT_EQ(on.bgp->peers[0].long_lived_stale_time, Duration::zero());
+    EXPECT_EQ(traffic_after_death(on.bgp->peers[0]), 39s) << "9 s of hold_time and 30 s";
+
+    const Config full = parsed(one_peer + "graceful_restart = \"forced\"\nrestart_time = \"4095s\"\n");
+    EXPECT_EQ(full.bgp->peers[0].restart_time, 4095s);
+    EXPECT_EQ(parsed(format(full)), full);
+}
+
 TEST(ConfigLoad, SeveralPathsAreSentReceivedOrBoth) {
     for (const auto& [word, add_path] : {std::pair{"off", AddPath{}},
                                          {"receive", {.send = false, .receive = true}},

@@ -151,6 +151,7 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
     core.last_error_at = now - 100500ms;
     core.offered = {bgp::RouteRefreshCapability{}, bgp::FullyQualifiedDomainName{"tor-a", ""}};
     core.unacknowledged = 77;
+    core.kept = bgp::Kept{.families = {.ipv4 = true, .ipv6 = false}, .long_lived = {}, .routes = 2, .until = now + 20s};
     core.last_sent = bgp::Said{bgp::hold_timer_expired(), now - 100500ms};
     core.last_received = bgp::Said{bgp::cease(bgp::CeaseSubcode::AdministrativeShutdown, "upgrade"), now - 200s};
     core.counters = {.messages_in = 1,
@@ -166,7 +167,9 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("local":"10.0.0.11:40001","remote":"10.0.0.1:179",)"
               R"("router_id":"192.0.2.1","hold_time":9.000,"ipv4":true,"ipv6":false,)"
               R"("negotiated":"as=65000 id=192.0.2.1 hold_time=9s external ipv4",)"
-              R"("offered":["route-refresh","fqdn tor-a"],"unacknowledged_octets":77,)"
+              R"("offered":["route-refresh","fqdn tor-a"],)"
+              R"("kept":{"routes":2,"families":"ipv4","long_lived":false,"time_left":20.000},)"
+              R"("unacknowledged_octets":77,)"
               R"("routes_wanted":3,"routes_announced":2,"routes_withheld":{"no_next_hop":1},)"
               R"("last_error":"hold timer expired","last_error_age":100.500,)"
               R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
@@ -279,7 +282,7 @@ TEST(ControlJson, APeerWithoutASessionHasNulls) {
         json.find(
             R"("asn":null,"configured_asn":"external","state":"Idle","started":false,"since":1.000,)"
             R"("uptime":null,"local":null,"remote":null,"router_id":null,"hold_time":null,"ipv4":null,"ipv6":null,)"
-            R"("negotiated":null,"offered":[],"unacknowledged_octets":0,)"),
+            R"("negotiated":null,"offered":[],"kept":null,"unacknowledged_octets":0,)"),
         std::string::npos)
         << json;
     EXPECT_NE(

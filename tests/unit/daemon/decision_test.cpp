@@ -1280,6 +1280,128 @@ asn = 65000
 )";
 const PeerName rack_7{"rack/10.0.0.7"};
 
+// ---- graceful restart -----------------------------------------------------------------------------------
+
+/// A peer that keeps our routes while we are away, and a former run that left something.
+class DecisionAfterACrashTest : public DecisionTest {
+protected:
+    void load(const std::string& more = "") {
+        world.load(bgp + "graceful_restart = \"forced\"\nrestart_time = \"30s\"\n" + more + nginx + vip_www);
+    }
+    /// Of our newest OPEN.
+    [[nodiscard]] std::optional<bgp::GracefulRestart> said() const {
+        std::optional<bgp::GracefulRestart> newest;
+        for (const auto& sent : all<PeerAction>(world.log)) {
+            const auto* const send = std::get_if<bgp::Send>(&sent.action);
+            if (send == nullptr) continue;
+            bgp::Framer framer;
+            framer.feed(send->bytes);
+            while (const auto raw = framer.next()) {
+                if (!*raw) break;
+                const auto message = bgp::decode(**raw, {});
+                const auto* const open = message ? std::get_if<bgp::Open>(&*message) : nullptr;
+                if (open == nullptr) continue;
+                for (const auto& capability : open->capabilities) {
+                    if (const auto* restart = std::get_if<bgp::GracefulRestart>(&capability)) newest = *restart;
+                }
+            }
+        }
+        return newest;
+    }
+    [[nodiscard]] bool connects() const {
+        return std::ranges::any_of(all<PeerAction>(world.log), [](const PeerAction& action) {
+            return std::holds_alternative<bgp::OpenConnection>(action.action);
+        });
+    }
+    const FormerRunFound survived{.left_something = true, .forwarded_ipv4 = true, .forwarded_ipv6 = true};
+};
+
+// RFC 4724 §4.1: positive; the first OPEN waits for what the kernel loop finds, and says it.
+TEST_F(DecisionAfterACrashTest, TheFirstOpenSaysWhatAFormerRunLeft) {
+    load();
+    EXPECT_FALSE(connects());
+    world.tell(survived);
+    EXPECT_TRUE(connects());
+    world.establish("tor-a");
+    ASSERT_TRUE(said());
+    EXPECT_TRUE(said()->restarted);
+    EXPECT_TRUE(said()->families.at(0).forwarding_preserved);
+}
+
+// RFC 4724 §4.1: negative; after a reboot nothing was forwarded, and after an orderly stop nothing restarted.
+TEST_F(DecisionAfterACrashTest, AfterARebootNothingWasForwarded) {
+    world.former_run = FormerRunFound{.left_something = true, .forwarded_ipv4 = false, .forwarded_ipv6 = false};
+    load();
+    world.establish("tor-a");
+    EXPECT_TRUE(said()->restarted);
+    EXPECT_FALSE(said()->families.at(0).forwarding_preserved);
+}
+
+TEST_F(DecisionAfterACrashTest, AfterAnOrderlyStopNothingRestarts) {
+    world.former_run = FormerRunFound{};
+    load();
+    world.establish("tor-a");
+    EXPECT_FALSE(said()->restarted);
+    EXPECT_FALSE(said()->families.at(0).forwarding_preserved);
+}
+
+TEST_F(DecisionAfterACrashTest, AKernelLoopThatIsSilentKeepsNobodyWaitingForLong) {
+    load();
+    EXPECT_EQ(world.core.deadline(), t0 + 1s);
+    world.wait();
+    EXPECT_TRUE(connects());
+    world.establish("tor-a");
+    world.tell(survived);  // Too late to be true for anybody.
+    EXPECT_FALSE(said()->restarted);
+}
+
+TEST_F(DecisionAfterACrashTest, APeerWithoutGracefulRestartWaitsForNothing) {
+    world.load(bgp + nginx + vip_www);
+    EXPECT_TRUE(connects());
+}
+
+// RFC 4724 §4.1: positive; End-of-RIB after the first verdicts, and a VIP that has failed meanwhile is not before it.
+TEST_F(DecisionAfterACrashTest, WhatHasFailedMeanwhileIsNotBeforeEndOfRib) {
+    world.former_run = survived;
+    load(R"([[check]]
+name = "other"
+tcp = { address = "127.0.0.1", port = 81 }
+[[vip]]
+name = "dns"
+address = "203.0.113.53"
+announce = "bgp"
+track = ["other"]
+)");
+    world.establish("tor-a");
+    world.health("other", State::Down);
+    EXPECT_THAT(world.wire(), IsEmpty());
+    world.health("nginx", State::Up);
+    EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32", "tor-a end-of-rib"));
+}
+
+// RFC 4724 §3: negative; R is for those that may have something of before.
+TEST_F(DecisionAfterACrashTest, AnInstanceThatComesLateHasNothingOfTheFormerRun) {
+    world.former_run = survived;
+    world.load(R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+graceful_shutdown = "0s"
+[[bgp.peer]]
+name = "rack"
+range = "10.0.0.0/24"
+asn = 65000
+graceful_restart = "on"
+restart_time = "30s"
+)" + nginx + vip_www);
+    world.establish_from("rack", "10.0.0.7");
+    EXPECT_TRUE(said()->restarted);
+    world.clear();
+    world.now += 30s;
+    world.establish_from("rack", "10.0.0.8");
+    EXPECT_FALSE(said()->restarted);
+}
+
 class DecisionWithRangeTest : public DecisionTest {
 protected:
     void announce_to_two() {

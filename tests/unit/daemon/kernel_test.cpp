@@ -312,6 +312,32 @@ TEST_F(KernelTest, ALeftoverVirtualServerIsAnErrorOfTheAdoptionAsWell) {
     EXPECT_THAT(take<Adopted>(), ElementsAre(Adopted{1, "tcp 203.0.113.1:80 is left over: busy (error 16)"}));
 }
 
+// RFC 4724 §4.1: positive; what was written down is there still.
+// RFC 4724 §4.1: negative; after a reboot it is not, nor is it without the virtual servers or half of the addresses.
+TEST_F(KernelTest, TellsOnceWhetherAFormerRunsVipsWereForwardedAllAlong) {
+    const auto found = [this](kernel::AddressTable there, ipvs::Table services, const Ownership& owned) {
+        world = {};
+        world.addresses = std::move(there);
+        world.services = std::move(services);
+        world.disk = owned;
+        world.tell(OwnedLoaded{owned});
+        world.tell(mail(Adopt{.generation = 1, .addresses = {a1.key, a2.key}, .virtual_servers = {http}}));
+        set(www, 1, {a1});
+        const auto told = take<FormerRunFound>();
+        EXPECT_EQ(told.size(), 1U);
+        return told.empty() ? FormerRunFound{} : told.front();
+    };
+    const FormerRunFound forwarded{.left_something = true, .forwarded_ipv4 = true, .forwarded_ipv6 = false};
+    const FormerRunFound lost{.left_something = true, .forwarded_ipv4 = false, .forwarded_ipv6 = false};
+    const Ownership owned{.addresses = {a1.key, a2.key}, .virtual_servers = {http}};
+    EXPECT_EQ(found({a1, a2}, {{http, with({})}}, owned), forwarded);
+    EXPECT_EQ(found({a1}, {{http, with({})}}, owned), lost);
+    EXPECT_EQ(found({a1, a2}, {}, owned), lost);
+    EXPECT_EQ(found({}, {}, owned), lost);
+    EXPECT_EQ(found({a1}, {}, {.addresses = {a1.key}, .virtual_servers = {}}), forwarded) << "the rest is new";
+    EXPECT_EQ(found({a1, a2}, {}, {}), FormerRunFound{}) << "they are somebody else's";
+}
+
 TEST_F(KernelTest, WhatIsProtectedOrWantedIsNoLeftover) {
     world.addresses = {a1, a2};
     start({.addresses = {a1.key, a2.key}, .virtual_servers = {}},

@@ -151,6 +151,53 @@ TEST_F(ObserversTest, WhatIsAboutToGoIsNotThere) {
     EXPECT_EQ(known(), Knowledge::None);
 }
 
+// RFC 9494 §4.3: positive; what a router keeps for long, its node being away, is the last choice.
+TEST_F(ObserversTest, WhatARouterKeepsForWantOfABetterOneIsNotThere) {
+    auto stale = via("10.0.0.12");
+    stale.communities = {bgp::llgr_stale_community};
+    hear(stale);
+    EXPECT_EQ(known(), Knowledge::None);
+}
+
+// RFC 4724 §4.2: positive; what a router told that restarts counts until it has said everything again.
+TEST_F(ObserversTest, WhatIsKeptOfARouterThatRestartsIsThere) {
+    auto config = peer_config();
+    config.graceful_restart = bgp::RestartOffer{};
+    feed(bgp::ConfigChanged{config});  // Ends the session, and connects anew.
+    const auto connect = [this](std::uint64_t id) {
+        feed(bgp::ConnectionOpened{.connection = bgp::ConnectionId{id},
+                                   .attempt = bgp::AttemptId{id},
+                                   .local = {*net::IpAddress::parse("10.0.0.11"), 40000},
+                                   .remote = {*net::IpAddress::parse("10.0.0.1"), 179}});
+        bgp::Open open;
+        open.my_as = bgp::Asn{65010};
+        open.identifier = *net::Ipv4Address::parse("10.0.0.1");
+        open.capabilities = {bgp::Multiprotocol{bgp::ipv4_unicast}, bgp::FourOctetAs{bgp::Asn{65010}},
+                             bgp::GracefulRestart{.restart_time = 60s, .families = {{bgp::ipv4_unicast, true}}}};
+        const auto say = [this, id](const bgp::Message& message) {
+            feed(bgp::Received{bgp::ConnectionId{id}, bgp::encode(message, {.ibgp = true})});
+        };
+        say(open);
+        say(bgp::Keepalive{});
+        return say;
+    };
+    bgp::Update update;
+    update.attributes = via("10.0.0.12");
+    update.nlri = {prefix};
+    const auto first = connect(2);
+    first(update);
+    first(bgp::end_of_rib(bgp::ipv4_unicast));
+    EXPECT_EQ(known(), Knowledge::Heard);
+    feed(bgp::ConnectionClosed{bgp::ConnectionId{2}, "reset"});
+    EXPECT_EQ(known(), Knowledge::Heard);
+    (void)peer.handle(bgp::TimerExpired{}, t0 + 2s);
+    const auto again = connect(3);
+    EXPECT_EQ(known(), Knowledge::Heard) << "nothing is said yet";
+    again(bgp::end_of_rib(bgp::ipv4_unicast));
+    EXPECT_NE(observers.others(www).text.find("10.0.0.12"), std::string::npos);
+    EXPECT_THAT(peer.adj_rib_in().routes(), IsEmpty());
+}
+
 TEST_F(ObserversTest, APeerThatIsGoneTellsNothing) {
     EXPECT_EQ(known(), Knowledge::None);
     (void)observers.look(tor, nullptr, t0);

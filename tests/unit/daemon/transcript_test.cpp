@@ -151,6 +151,7 @@ TEST(Transcript, EveryEventOfTheDecisionLoopCanBeReadAgain) {
              DecisionMail{RouterServing{RouterName{"office"}, {ip("10.0.0.100"), ip("2001:db8::100")}}},
              DecisionMail{Adopted{2, std::nullopt}},
              DecisionMail{Adopted{2, odd}},
+             DecisionMail{FormerRunFound{.left_something = true, .forwarded_ipv4 = true, .forwarded_ipv6 = false}},
              DecisionMail{RoutersStopped{}},
              DecisionMail{
                  BfdStateChanged{tor,

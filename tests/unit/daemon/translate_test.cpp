@@ -226,6 +226,18 @@ TEST_F(TranslateTest, ASessionOffersWhatTheFileSays) {
     EXPECT_TRUE(to.extended_next_hop && to.strict_role && to.capability_fallback);
 }
 
+TEST_F(TranslateTest, GracefulRestartIsOfferedWhereItIsOn) {
+    auto from = config.bgp->peers[0];
+    EXPECT_EQ(peer_config(*config.bgp, from).graceful_restart, std::nullopt);
+    from.restart_time = 60s;
+    from.long_lived_stale_time = 1h;
+    for (const auto on : {config::GracefulRestart::On, config::GracefulRestart::Forced}) {
+        from.graceful_restart = on;
+        EXPECT_EQ(peer_config(*config.bgp, from).graceful_restart,
+                  (bgp::RestartOffer{.restart_time = 60s, .long_lived_stale_time = 3600s}));
+    }
+}
+
 // RFC 8326 §4.2: negative; what stays does not say that it goes.
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     const auto to = route(config.bgp, vip("anycast"), Announcement::Announced).value();
