@@ -59,6 +59,7 @@ std::optional<TimePoint> Decision::deadline() const {
         !former_run_ && std::ranges::any_of(peers_, [](const auto& p) { return p.second.waits; });
     if (somebody_waits) next = earliest(next, started_at_ + former_run_timeout);
     for (const auto& [name, link] : links_) next = earliest(next, link.core.deadline());
+    for (const auto& [name, until] : bfd_farewells_) next = earliest(next, until);
     next = earliest(next, stop_deadline_);
     if (pending_status_) next = earliest(next, pending_status_->deadline);
     if (config_ && !initial_routes_complete_) {
@@ -79,6 +80,8 @@ void Decision::on(const DecisionTimerExpired& /*event*/, Turn& turn) {
         const auto deadline = link.core.deadline();
         if (deadline && *deadline <= turn.now) feed_link(interface, bgp::link::TimerExpired{}, turn);
     }
+    const auto has_passed = [&](const auto& farewell) { return farewell.second <= turn.now; };
+    if (std::ranges::any_of(bfd_farewells_, has_passed)) configure_bfd(turn);
     if (pending_status_ && pending_status_->deadline <= turn.now) answer_status(turn);
 }
 
@@ -230,7 +233,7 @@ void Decision::start(const config::Config& config, Turn& turn) {
     observers_.configure(config, turn.now);
     configure_links(turn);
     configure_peers(turn);
-    configure_bfd(wanted_bfd(), turn);
+    configure_bfd(turn);
     configure_vips(turn);
     watch_routes(turn);
     configure_routers(turn);
@@ -253,7 +256,7 @@ void Decision::reload(const config::Config& config, const std::optional<ClientId
     observers_.configure(*config_, turn.now);
     configure_links(turn);
     configure_peers(turn);
-    configure_bfd(wanted_bfd(), turn);
+    configure_bfd(turn);
     configure_vips(turn);
     watch_routes(turn);
     configure_routers(turn);
@@ -300,7 +303,21 @@ ConfigureBfd Decision::wanted_bfd() const {
     return bfd_sessions(*config_, learnt);
 }
 
-void Decision::configure_bfd(ConfigureBfd wanted, Turn& turn) {
+/// AdminDown is no failure (RFC 5882 §3.2), but routers take it for one: what ends their session is then not the Cease
+/// that says why. So the BFD session of a peer that we left goes on until the router has read that.
+void Decision::configure_bfd(Turn& turn) {
+    auto wanted = wanted_bfd();
+    const auto is_wanted = [&wanted](const BfdSetup& setup) {
+        return std::ranges::any_of(wanted.sessions, [&](const BfdSetup& other) {
+            return other.peer == setup.peer || other.remote == setup.remote;
+        });
+    };
+    std::erase_if(bfd_farewells_, [&](const auto& farewell) { return farewell.second <= turn.now; });
+    for (const auto& setup : bfd_.sessions) {
+        if (is_wanted(setup) || !bfd_farewells_.contains(setup.peer)) continue;
+        if (wanted.sessions.empty()) wanted.vips = bfd_.vips;
+        wanted.sessions.push_back(setup);
+    }
     if (wanted == bfd_) return;
     bfd_ = std::move(wanted);
     turn.rest.emplace_back(HeartbeatMail{bfd_});
@@ -597,7 +614,7 @@ void Decision::proceed_with_stop(Turn& turn) {
     }
     links_.clear();
     open_links(turn);
-    configure_bfd({}, turn);  // After the Cease: to a router this is no failure, and would not end the session.
+    // BFD goes on until we are gone: a router that takes AdminDown for a failure is to hear our Cease.
     turn.rest.emplace_back(Notice{NoticeKind::Stopped, "node", how});
     turn.rest.emplace_back(StopFinished{left});
 }

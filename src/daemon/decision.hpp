@@ -197,6 +197,7 @@ private:
     /// How long an instance of a range is kept without a connection: a session that comes back finds its counters, and
     /// the longest pause after an error cannot be cut short by coming as somebody new.
     static constexpr Duration instance_linger = bgp::max_idle_hold;
+    static constexpr Duration bfd_farewell = std::chrono::seconds{1};
     /// End-of-RIB is not held back for ever by a check that never comes to a verdict.
     static constexpr Duration initial_verdicts_timeout = std::chrono::seconds{10};
     /// Nor is the first OPEN of a peer with graceful restart by a kernel loop that does not say what it found.
@@ -293,7 +294,7 @@ private:
     void reload(const config::Config& config, const std::optional<ClientId>& client, Turn& turn);
     void configure_links(Turn& turn);
     void configure_peers(Turn& turn);
-    void configure_bfd(ConfigureBfd wanted, Turn& turn);
+    void configure_bfd(Turn& turn);
     void release_vips(Turn& turn);
     void configure_vips(Turn& turn);
     void configure_routers(Turn& turn);
@@ -396,6 +397,7 @@ private:
     Observers observers_;
     std::optional<ConfigureSpeaker> speaker_;
     ConfigureBfd bfd_;
+    std::map<PeerName, TimePoint> bfd_farewells_;  ///< until when it has those of peers that we left
     std::vector<RouterSetup> router_setups_;
     std::vector<config::Check> checks_;
     /// The newest Adopt, and what the kernel loop said to it.

@@ -7,6 +7,8 @@
 
 #include "anyvip/describe.hpp"
 #include "anyvip/overloaded.hpp"
+#include "bgp/message.hpp"
+#include "bgp/notification.hpp"
 #include "bgp/peer_range.hpp"
 #include "daemon/decision.hpp"
 #include "daemon/named.hpp"
@@ -221,7 +223,10 @@ bgp::OwnRestart Decision::own_restart(const bgp::PeerConfig& peer, TimePoint now
 }
 
 void Decision::end_peer(const PeerName& name, Turn& turn) {
-    peers_.at(name).leaving = true;
+    auto& peer = peers_.at(name);
+    peer.leaving = true;
+    const bool has_bfd = std::ranges::find(bfd_.sessions, name, &BfdSetup::peer) != bfd_.sessions.end();
+    if (has_bfd && peer.core.connected()) bfd_farewells_[name] = turn.now + bfd_farewell;
     feed_peer(name, bgp::Stop{bgp::CeaseSubcode::PeerDeconfigured, "no longer configured"}, turn);
 }
 
@@ -268,13 +273,16 @@ void Decision::admit(const PeerName& name, const bgp::ConnectionOpened& opened, 
     }
     if (!make_room(*range, turn)) {
         turn_away(name, "all " + std::to_string(range->limit) + " sessions of the range are taken", turn);
+        // RFC 4486 §4; nobody has said an OPEN yet.
+        auto rejected = bgp::encode(bgp::cease(bgp::CeaseSubcode::ConnectionRejected), {});
+        turn.wire.emplace_back(PeerAction{name, bgp::Send{opened.connection, std::move(rejected)}});
         turn.wire.emplace_back(PeerAction{name, bgp::CloseConnection{opened.connection}});
         return;
     }
     ranges_.at(range->name).said.reset();
     add_peer(name, bgp::instance_of(*range, opened.remote.address), turn);
     feed_peer(name, opened, turn);
-    configure_bfd(wanted_bfd(), turn);
+    configure_bfd(turn);
 }
 
 /// Whoever is connected stays; of the others the one goes that has been away for longest.
@@ -308,7 +316,7 @@ void Decision::forget_instances(Turn& turn) {
         if (*peer.connected_until + instance_linger <= turn.now) forgotten.push_back(name);
     }
     for (const auto& name : forgotten) end_peer(name, turn);
-    if (!forgotten.empty() && stage_ != Stage::Stopped) configure_bfd(wanted_bfd(), turn);
+    if (!forgotten.empty() && stage_ != Stage::Stopped) configure_bfd(turn);
 }
 
 std::vector<PeerRangeStatus> Decision::range_status() const {
@@ -377,7 +385,7 @@ void Decision::feed_link(const net::InterfaceName& interface, const bgp::link::E
 void Decision::follow_neighbors(Turn& turn) {
     while (std::exchange(turn.neighbors_changed, false) && stage_ != Stage::Stopped) {
         configure_peers(turn);
-        configure_bfd(wanted_bfd(), turn);
+        configure_bfd(turn);
     }
 }
 

@@ -177,7 +177,7 @@ fall = 2
         wait_for(lambda: self.range_status()["refused"] >= 2, UP, "it was turned away, and tried again")
         self.assertEqual(self.range_status()["last_error"], "all 2 sessions of the range are taken")
         self.assertEqual(set(self.instances()), {frr.name, bird.name})
-        self.assertEqual(self.said_to(gobgp, since), {END}, "without a word: nobody there is a peer yet")
+        self.assertEqual(self.said_to(gobgp, since), {NOTIFICATION, END}, "Cease, without an OPEN: nobody there is a peer yet")
         self.assert_undisturbed([frr, bird], since)
         # One leaves.
         frr.shut(frr.neighbor, "its place is free")

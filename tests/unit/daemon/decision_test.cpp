@@ -1239,16 +1239,39 @@ TEST_F(DecisionWithBfdTest, OtherIntervalsTouchNoSessionOfBgp) {
     EXPECT_EQ(all<ConfigureBfd>(world.log)[0].sessions[0].config.desired_min_tx_interval, 1s);
 }
 
-// Product rule 7: leaving is announced by BGP, and BFD follows.
-TEST_F(DecisionWithBfdTest, WhenTheDaemonStopsBfdGoesAfterTheCease) {
+// Product rule 7: leaving is announced by BGP. Routers take AdminDown for a failure, and would miss the Cease.
+TEST_F(DecisionWithBfdTest, WhenTheDaemonStopsBfdGoesOnToTheEnd) {
     announce_with_bfd();
     world.feed(StopRequested{"SIGTERM"});
-    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
     for (int i = 0; i < 10 && all<StopFinished>(world.log).empty(); ++i) world.wait();
+    ASSERT_FALSE(all<StopFinished>(world.log).empty());
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+}
+
+TEST_F(DecisionWithBfdTest, BfdOfAPeerThatIsRemovedOutlivesTheCeaseByASecond) {
+    announce_with_bfd();
+    world.load("[bgp]\nasn = 65010\nrouter_id = \"10.0.0.11\"\n");
+    EXPECT_THAT(world.wire(), Contains("tor-a cease"));
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
+    const auto removed = world.now;
+    while (all<ConfigureBfd>(world.log).empty()) world.wait();
+    EXPECT_EQ(world.now, removed + 1s);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), ElementsAre(ConfigureBfd{}));
+}
+
+// Product rule 4.
+TEST_F(DecisionWithBfdTest, APeerThatComesBackWithinThatSecondIsConfiguredAsItIsNow) {
+    announce_with_bfd();
+    world.load("[bgp]\nasn = 65010\nrouter_id = \"10.0.0.11\"\n");
+    world.clear();
+    world.load(bgp + "bfd = { interval = \"1s\" }\n");
     const auto configured = all<ConfigureBfd>(world.log);
     ASSERT_EQ(configured.size(), 1U);
-    EXPECT_TRUE(configured[0].sessions.empty());
-    ASSERT_FALSE(all<StopFinished>(world.log).empty());
+    ASSERT_EQ(configured[0].sessions.size(), 1U);
+    EXPECT_EQ(configured[0].sessions[0].config.desired_min_tx_interval, 1s);
+    world.clear();
+    world.wait_until(world.now + 1s);
+    EXPECT_THAT(all<ConfigureBfd>(world.log), IsEmpty());
 }
 
 TEST_F(DecisionWithBfdTest, TheStatusShowsTheSession) {
@@ -1523,6 +1546,7 @@ TEST_F(DecisionWithRangeTest, AnInstanceThatComesBackIsTheSameOne) {
     EXPECT_EQ(status().peers.at(0).status.counters.sessions, 2U);
 }
 
+// RFC 4486 §4: positive
 TEST_F(DecisionWithRangeTest, BeyondTheLimitIsRefusedCountedAndLoggedOnce) {
     world.load(rack + "limit = 2\n" + vip_dns);
     world.establish_from("rack", "10.0.0.7");
@@ -1531,6 +1555,8 @@ TEST_F(DecisionWithRangeTest, BeyondTheLimitIsRefusedCountedAndLoggedOnce) {
     world.connect("rack", "10.0.0.9");
     world.connect("rack", "10.0.0.10");
     EXPECT_EQ(closed(), 2U);
+    EXPECT_THAT(cease_subcodes(),
+                ElementsAre(bgp::CeaseSubcode::ConnectionRejected, bgp::CeaseSubcode::ConnectionRejected));
     EXPECT_THAT(peers(), ElementsAre("rack/10.0.0.7", "rack/10.0.0.8"));
     const auto range = status().peer_ranges.at(0);
     EXPECT_EQ(range.refused, 2U);
