@@ -20,7 +20,6 @@ inline constexpr LaterWord later_words[] = {
     {"", "notify", ""},
     {"", "sync_group", ""},
     {"bgp", "graceful_restart", ""},
-    {"bgp.peer.bfd", "strict", ""},
     {"bgp.peer", "graceful_restart", ""},
     {"virtual_router", "bfd", ""},
     {"virtual_router", "notify", ""},

@@ -234,6 +234,8 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
     if (peer.role) to.role = role(*peer.role);
     to.strict_role = peer.strict_role;
     to.capability_fallback = peer.capability_fallback;
+    to.bfd_strict = peer.bfd && peer.bfd->strict;
+    if (peer.bfd) to.bfd_hold_time = peer.bfd->strict_hold;
     to.import = import(peer);
     return to;
 }

@@ -44,6 +44,7 @@ private:
         config.local_as = Asn{65010};
         config.router_id = net::Ipv4Address{0x0a00000b};
         config.address = net::Ipv4Address{0x0a000001};
+        config.bfd_strict = true;
         return config;
     }
 
@@ -89,6 +90,7 @@ private:
         open.hold_time = HoldTime{static_cast<std::uint16_t>(kind)};
         open.identifier = net::Ipv4Address{kind % 2 == 0 ? 0x0a000001U : 0x0b000001U};
         open.capabilities = {FourOctetAs{Asn{65000}}};
+        if (kind % 3 == 0) open.capabilities.emplace_back(BfdStrictMode{});
         switch (kind % 5) {
             case 0: return encode(open, {});
             case 1: return encode(Keepalive{}, {});
