@@ -122,6 +122,9 @@ std::string describe(const RouteRefreshMsg&) {
 std::string describe(const BfdDown& event) {
     return "BfdDown " + quoted(event.text);
 }
+std::string describe(const BfdUp&) {
+    return "BfdUp";
+}
 std::string describe(const Progress&) {
     return "Progress";
 }

@@ -53,6 +53,8 @@ bool needs_reset(const PeerConfig& from, const PeerConfig& to) {
     same_session.capability_fallback = to.capability_fallback;
     same_session.delay_open = to.delay_open;
     same_session.import = to.import;
+    same_session.bfd_strict = to.bfd_strict;
+    same_session.bfd_hold_time = to.bfd_hold_time;
     return same_session != to;
 }
 
@@ -68,6 +70,7 @@ struct Fsm::Handler {
     std::uint32_t& connect_retry_counter;
     Concessions& concessions;
     const OwnRestart& own_restart;
+    bool bfd_up;
     TimePoint now;
 
     // ---- Idle -------------------------------------------------------------------------------------------
@@ -116,7 +119,8 @@ struct Fsm::Handler {
     }
     Step operator()(const Connect& connect, const ManualStart&) const { return stay(connect); }  // Events 1, 3-7
     Step operator()(const Connect& connect, const Progress&) const { return stay(connect); }
-    Step operator()(const Connect& connect, const BfdDown&) const { return stay(connect); }
+    Step operator()(const Connect& connect, const BfdDown&) const { return stay(connect); }  // Event 31
+    Step operator()(const Connect& connect, const BfdUp&) const { return stay(connect); }    // Event 32
     /// "Any other events (Events 8, 10-11, 13, 19, 23, 25-28)", and 21 and 22.
     Step operator()(const Connect& connect, const auto&) const {
         return {back_off(), give_up(connect), unexpected_event()};
@@ -151,7 +155,8 @@ struct Fsm::Handler {
     }
     Step operator()(const Active& active, const ManualStart&) const { return stay(active); }  // Events 1, 3-7
     Step operator()(const Active& active, const Progress&) const { return stay(active); }
-    Step operator()(const Active& active, const BfdDown&) const { return stay(active); }
+    Step operator()(const Active& active, const BfdDown&) const { return stay(active); }  // Event 31
+    Step operator()(const Active& active, const BfdUp&) const { return stay(active); }    // Event 32
     /// "Any other event (Events 8, 10-11, 13, 19, 23, 25-28)", and 21 and 22.
     Step operator()(const Active& active, const auto&) const {
         return {back_off(), give_up(active), unexpected_event()};
@@ -161,14 +166,26 @@ struct Fsm::Handler {
 
     Step operator()(const OpenSent&, const ManualStop& event) const { return stop(event.cease); }     // Event 2
     Step operator()(const OpenSent&, const AutomaticStop& event) const { return fail(event.cease); }  // Event 8
-    Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {                      // Event 10
-        return due(open_sent.hold_timer) ? hold_timer_expires() : stay(open_sent);
+    Step operator()(const OpenSent& open_sent, const fsm::TimerExpired&) const {                      // Events 10, 34
+        if (!due(open_sent.hold_timer)) return stay(open_sent);
+        const auto& pending = open_sent.bfd_up_pending;
+        const bool peer_is_silent = !pending || (pending->confirmed && hold_timer(pending->negotiated));
+        return peer_is_silent ? hold_timer_expires() : bfd_never_came_up();
     }
     Step operator()(const OpenSent&, const TcpConnectionFails& event) const {  // Event 18
         return {wait_for_connection(), {CloseConnection{}}, connection_failed(event)};
     }
     Step operator()(const OpenSent& open_sent, const BgpOpen& event) const {  // Event 19
+        if (open_sent.bfd_up_pending) return any_other_event<BgpOpen>(FsmSubcode::UnexpectedMessageInOpenSent);
         return accept_open(event, open_sent.hold_timer);
+    }
+    Step operator()(const OpenSent& open_sent, const KeepAliveMsg&) const {  // Event 26
+        // The peer's BFD was up before ours. Without strict mode that would be too early.
+        if (!open_sent.bfd_up_pending) return any_other_event<KeepAliveMsg>(FsmSubcode::UnexpectedMessageInOpenSent);
+        auto next = open_sent;
+        next.bfd_up_pending->confirmed = true;
+        next.hold_timer = hold_timer(next.bfd_up_pending->negotiated).value_or(open_sent.hold_timer);
+        return {next, {}, {}};
     }
     Step operator()(const OpenSent&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
     Step operator()(const OpenSent&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
@@ -182,7 +199,18 @@ struct Fsm::Handler {
         return stay(open_sent);  // Events 16, 17: a second connection, which is the Peer's to track.
     }
     Step operator()(const OpenSent& open_sent, const Progress&) const { return stay(open_sent); }
-    Step operator()(const OpenSent& open_sent, const BfdDown&) const { return stay(open_sent); }
+    Step operator()(const OpenSent& open_sent, const BfdDown& event) const {  // Event 31
+        return open_sent.bfd_up_pending ? path_failed(*open_sent.bfd_up_pending, event) : stay(open_sent);
+    }
+    Step operator()(const OpenSent& open_sent, const BfdUp&) const {  // Event 32
+        if (!open_sent.bfd_up_pending) return stay(open_sent);
+        const auto& [negotiated, confirmed] = *open_sent.bfd_up_pending;
+        auto step = confirm(negotiated, now + large_hold_time);
+        if (!confirmed) return step;
+        auto established = establish(std::get<OpenConfirm>(step.next));
+        established.actions.insert(established.actions.begin(), step.actions.begin(), step.actions.end());
+        return established;
+    }
     /// "Any other event (Events 9, 11-13, 20, 25-28)".
     template <class Other>
     Step operator()(const OpenSent&, const Other&) const {
@@ -208,23 +236,17 @@ struct Fsm::Handler {
     Step operator()(const OpenConfirm&, const BgpHeaderErr& event) const { return fail(event.notification); }   // 21
     Step operator()(const OpenConfirm&, const BgpOpenMsgErr& event) const { return fail(event.notification); }  // 22
     Step operator()(const OpenConfirm&, const OpenCollisionDump&) const { return lose_collision(); }            // 23
-    Step operator()(const OpenConfirm&, const NotifMsg& event) const { return refused(event); }  // 24, 25
-    Step operator()(const OpenConfirm& confirm, const KeepAliveMsg&) const {                     // Event 26
-        const auto& negotiated = confirm.negotiated;
-        return {Established{.negotiated = negotiated,
-                            .hold_timer = hold_timer(negotiated),
-                            .keepalive_timer = confirm.keepalive_timer,
-                            .send_hold_timer = send_hold_timer(negotiated),
-                            .since = now},
-                {fsm::SessionUp{negotiated}},
-                {}};
-    }
-    Step operator()(const OpenConfirm& confirm, const ManualStart&) const { return stay(confirm); }  // 1, 3-7
+    Step operator()(const OpenConfirm&, const NotifMsg& event) const { return refused(event); }            // 24, 25
+    Step operator()(const OpenConfirm& confirm, const KeepAliveMsg&) const { return establish(confirm); }  // Event 26
+    Step operator()(const OpenConfirm& confirm, const ManualStart&) const { return stay(confirm); }        // 1, 3-7
     Step operator()(const OpenConfirm& confirm, const TcpConnectionConfirmed&) const {
         return stay(confirm);  // Events 16, 17: a second connection, which is the Peer's to track.
     }
     Step operator()(const OpenConfirm& confirm, const Progress&) const { return stay(confirm); }
-    Step operator()(const OpenConfirm& confirm, const BfdDown&) const { return stay(confirm); }
+    Step operator()(const OpenConfirm& confirm, const BfdDown& event) const {  // Event 31
+        return confirm.negotiated.bfd_strict ? path_failed(confirm, event) : stay(confirm);
+    }
+    Step operator()(const OpenConfirm& confirm, const BfdUp&) const { return stay(confirm); }  // Event 32
     /// "Any other event (Events 9, 12-13, 20, 27-28)", and a second OPEN on the same connection.
     template <class Other>
     Step operator()(const OpenConfirm&, const Other&) const {
@@ -271,9 +293,10 @@ struct Fsm::Handler {
         next.send_hold_timer = send_hold_timer(established.negotiated);
         return {next, {}, {}};
     }
-    Step operator()(const Established& established, const BfdDown& event) const {
+    Step operator()(const Established& established, const BfdDown& event) const {  // Event 31
         return down(path_failed(established, event));
     }
+    Step operator()(const Established& established, const BfdUp&) const { return stay(established); }  // Event 32
     Step operator()(const Established& established, const ManualStart&) const { return stay(established); }
     Step operator()(const Established& established, const TcpConnectionConfirmed&) const {
         return stay(established);  // Events 16, 17: a second connection, which is the Peer's to refuse.
@@ -326,7 +349,8 @@ private:
     }
 
     [[nodiscard]] Step send_open() const {
-        return {OpenSent{now + large_hold_time}, {fsm::Send{our_open(config, concessions, own_restart)}}, {}};
+        return {
+            OpenSent{.hold_timer = now + large_hold_time}, {fsm::Send{our_open(config, concessions, own_restart)}}, {}};
     }
 
     /// Connect or Active: the OPEN now, or after the peer's with DelayOpen. A second connection is the Peer's to track.
@@ -352,11 +376,32 @@ private:
     [[nodiscard]] Step accept_open(const BgpOpen& event, TimePoint large_hold_timer) const {
         const auto negotiated = negotiate(config, event.open, concessions);
         if (!negotiated) return fail(negotiated.error());  // Event 22
-        OpenConfirm confirm{.negotiated = *negotiated,
-                            .hold_timer = hold_timer(*negotiated),
-                            .keepalive_timer = keepalive_timer(*negotiated)};
-        if (!confirm.hold_timer) confirm.hold_timer = large_hold_timer;
-        return {confirm, {fsm::Send{Keepalive{}}}, {}};
+        if (negotiated->bfd_strict && !bfd_up) {
+            return {OpenSent{.hold_timer = hold_timer(*negotiated).value_or(now + config.bfd_hold_time),
+                             .bfd_up_pending = BfdUpPending{*negotiated}},
+                    {},
+                    {}};
+        }
+        return confirm(*negotiated, large_hold_timer);
+    }
+
+    [[nodiscard]] Step confirm(const Negotiated& negotiated, TimePoint large_hold_timer) const {
+        return {OpenConfirm{.negotiated = negotiated,
+                            .hold_timer = hold_timer(negotiated).value_or(large_hold_timer),
+                            .keepalive_timer = keepalive_timer(negotiated)},
+                {fsm::Send{Keepalive{}}},
+                {}};
+    }
+
+    [[nodiscard]] Step establish(const OpenConfirm& confirm) const {
+        const auto& negotiated = confirm.negotiated;
+        return {Established{.negotiated = negotiated,
+                            .hold_timer = hold_timer(negotiated),
+                            .keepalive_timer = confirm.keepalive_timer,
+                            .send_hold_timer = send_hold_timer(negotiated),
+                            .since = now},
+                {fsm::SessionUp{negotiated}},
+                {}};
     }
 
     /// Event 20: what the peer was waited for; ours goes first, whatever comes of it.
@@ -425,10 +470,18 @@ private:
         return {back_off(), {CloseConnection{}}, connection_failed(event)};
     }
 
+    /// Event 34, and 10 as far as it is one: the back-off grows, as the path may never carry BFD.
+    [[nodiscard]] Step bfd_never_came_up() const {
+        auto step = fail(cease(CeaseSubcode::BfdDown), Reason::Kind::BfdDown);
+        step.reason->text = "it did not come up while the session waited for it";
+        return step;
+    }
+
     /// RFC 9384. Nobody broke a rule: the next attempt, which finds out whether the path is there again, comes within
     /// a second, and the back-off does not grow.
-    [[nodiscard]] Step path_failed(const Established& established, const BfdDown& event) const {
-        const auto notification = parting(established, cease(CeaseSubcode::BfdDown));
+    template <class S>
+    [[nodiscard]] Step path_failed(const S& state, const BfdDown& event) const {
+        const auto notification = parting(state, cease(CeaseSubcode::BfdDown));
         return {Idle{now + jittered(std::chrono::seconds{1})},
                 {fsm::Send{notification}, CloseConnection{}},
                 Reason{.kind = Reason::Kind::BfdDown, .notification = notification, .text = event.text}};
@@ -481,16 +534,19 @@ private:
 };
 
 Fsm Fsm::for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter,
-                      Concessions concessions) {
+                      Concessions concessions, bool bfd_up) {
     Fsm machine{config, random};
     machine.state_ = Active{};
     machine.connect_retry_counter_ = connect_retry_counter;
     machine.concessions_ = std::move(concessions);
+    machine.bfd_up_ = bfd_up;
     return machine;
 }
 
 Actions Fsm::handle(const Event& event, TimePoint now) {
-    const Handler handler{config_, *random_, connect_retry_counter_, concessions_, own_restart_, now};
+    if (std::holds_alternative<BfdUp>(event)) bfd_up_ = true;
+    if (std::holds_alternative<BfdDown>(event)) bfd_up_ = false;
+    const Handler handler{config_, *random_, connect_retry_counter_, concessions_, own_restart_, bfd_up_, now};
     const State from = state();
     auto step = std::visit(handler, std::as_const(state_), event);
     state_ = step.next;
@@ -522,9 +578,16 @@ State Fsm::state() const {
 }
 
 const Negotiated* Fsm::negotiated() const {
+    const auto* const open_sent = std::get_if<OpenSent>(&state_);
+    if (open_sent != nullptr && open_sent->bfd_up_pending) return &open_sent->bfd_up_pending->negotiated;
     if (const auto* confirm = std::get_if<OpenConfirm>(&state_)) return &confirm->negotiated;
     if (const auto* established = std::get_if<Established>(&state_)) return &established->negotiated;
     return nullptr;
+}
+
+bool Fsm::waits_for_bfd() const {
+    const auto* const open_sent = std::get_if<OpenSent>(&state_);
+    return open_sent != nullptr && open_sent->bfd_up_pending.has_value();
 }
 
 }  // namespace anyvip::bgp

@@ -26,7 +26,8 @@
 ///
 /// Standards: RFC 4271 §8 (machine, with the optional DelayOpen, DampPeerOscillations and PassiveTcpEstablishment),
 /// §6 (errors), §10 (jitter); RFC 5492 §3 (the retry without what was refused); RFC 6608 (FSM subcodes);
-/// RFC 8538 §3.1 (Hard Reset); RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29).
+/// RFC 8538 §3.1 (Hard Reset); RFC 9003 (shutdown communication); RFC 9687 (SendHoldTimer, event 29);
+/// draft-ietf-idr-bgp-bfd-strict-mode §8.
 ///
 /// Where it leaves the text of §8.2.2, with the reason at the arm:
 ///  - a refused connection goes from Connect to Active, as with DelayOpen and as every implementation does;
@@ -35,6 +36,10 @@
 ///  - ConnectRetryTimer does not run in a passive peer's Active state;
 ///  - an OPEN that is refused while DelayOpenTimer runs gets our own before the NOTIFICATION, so that
 ///    SendNOTIFICATIONwithoutOPEN is never needed;
+///  - with DelayOpen, too, BFD is waited for in OpenSent, since by then our OPEN is sent; the draft has sub-states of
+///    Connect and Active for it;
+///  - HoldTimer that runs out while BFD is waited for is Cease/BFD Down (§9 of the draft) until the peer has sent its
+///    KEEPALIVE: it is BFD that is missing, and a peer that waits too says nothing;
 ///  - CollisionDetectEstablishedState is off, as by default (§8.1.1): an Established session always wins.
 namespace anyvip::bgp {
 
@@ -75,8 +80,16 @@ struct Active {
     std::optional<TimePoint> delay_open_timer{};     ///< connected, and waits for the peer's OPEN before its own
     friend bool operator==(const Active&, const Active&) = default;
 };
+/// What an OpenSent waits with for BFD: the OPENs are exchanged, and our KEEPALIVE is held back. OpenSentBfdUpPending
+/// of draft-ietf-idr-bgp-bfd-strict-mode §8.1, and OpenSentConfirmedBfdUpPending when the peer has sent its KEEPALIVE.
+struct BfdUpPending {
+    Negotiated negotiated;
+    bool confirmed = false;
+    friend bool operator==(const BfdUpPending&, const BfdUpPending&) = default;
+};
 struct OpenSent {
-    TimePoint hold_timer;
+    TimePoint hold_timer;  ///< BfdHoldTimer where BFD is waited for and no hold time is agreed on
+    std::optional<BfdUpPending> bfd_up_pending{};
     friend bool operator==(const OpenSent&, const OpenSent&) = default;
 };
 struct OpenConfirm {
@@ -149,18 +162,21 @@ struct RouteRefreshMsg {  ///< RFC 2918; no number. Restarts no timer
 struct Progress {  ///< RFC 9687: TCP took octets of ours, or has none left to take
     friend bool operator==(const Progress&, const Progress&) = default;
 };
-/// RFC 9384; no number. BFD says that the path to the peer has failed. Only a session can end by it: BFD that is not
-/// up yet keeps no BGP down.
+/// 31 (draft-ietf-idr-bgp-bfd-strict-mode §4; RFC 9384). BFD says that the path to the peer has failed. Without strict
+/// mode only a session can end by it: BFD that is not up yet keeps no BGP down.
 struct BfdDown {
     std::string text;
     friend bool operator==(const BfdDown&, const BfdDown&) = default;
+};
+struct BfdUp {  ///< 32
+    friend bool operator==(const BfdUp&, const BfdUp&) = default;
 };
 struct TimerExpired {  ///< 9, 10, 11, 12, 13, 29: whichever timers are due
     friend bool operator==(const TimerExpired&, const TimerExpired&) = default;
 };
 using Event = std::variant<ManualStart, ManualStop, AutomaticStop, TcpConnectionConfirmed, TcpConnectionFails, BgpOpen,
                            BgpHeaderErr, BgpOpenMsgErr, OpenCollisionDump, NotifMsg, KeepAliveMsg, UpdateMsg,
-                           UpdateMsgErr, RouteRefreshMsg, Progress, BfdDown, TimerExpired>;
+                           UpdateMsgErr, RouteRefreshMsg, Progress, BfdDown, BfdUp, TimerExpired>;
 
 // Actions.
 struct OpenConnection {  ///< answered by TcpConnectionConfirmed or TcpConnectionFails
@@ -201,16 +217,19 @@ public:
     Fsm(const PeerConfig& config, Random& random) : config_{config}, random_{&random} {}
 
     /// A machine in Active state, for a connection that the peer opened beside ours (§8.2.1). It inherits the
-    /// back-off, and what the peer has refused.
+    /// back-off, what the peer has refused, and what BFD says.
     [[nodiscard]] static Fsm for_incoming(const PeerConfig& config, Random& random, std::uint32_t connect_retry_counter,
-                                          Concessions concessions = {});
+                                          Concessions concessions = {}, bool bfd_up = false);
 
     [[nodiscard]] fsm::Actions handle(const fsm::Event& event, TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] State state() const;
     [[nodiscard]] const fsm::AnyState& full_state() const { return state_; }
-    /// From OpenConfirm on.
+    /// From OpenConfirm on, and while the OPENs are exchanged and BFD is waited for.
     [[nodiscard]] const Negotiated* negotiated() const;
+    [[nodiscard]] bool waits_for_bfd() const;
+    /// What BFD said last.
+    [[nodiscard]] bool bfd_up() const { return bfd_up_; }
     /// Errors since the last session: the exponent of the back-off.
     [[nodiscard]] std::uint32_t connect_retry_counter() const { return connect_retry_counter_; }
     /// What our OPEN goes without, until a session ends or we are started again.
@@ -231,6 +250,7 @@ private:
     std::uint32_t connect_retry_counter_ = 0;
     Concessions concessions_;
     OwnRestart own_restart_;
+    bool bfd_up_ = false;  ///< of all states: what BFD said last
 };
 
 [[nodiscard]] std::string_view describe(State state);
@@ -253,6 +273,7 @@ namespace fsm {
 [[nodiscard]] std::string describe(const RouteRefreshMsg& event);
 [[nodiscard]] std::string describe(const Progress& event);
 [[nodiscard]] std::string describe(const BfdDown& event);
+[[nodiscard]] std::string describe(const BfdUp& event);
 [[nodiscard]] std::string describe(const TimerExpired& event);
 [[nodiscard]] std::string describe(const OpenConnection& action);
 [[nodiscard]] std::string describe(const AbortOpen& action);

@@ -62,6 +62,7 @@ std::vector<Capability> our_capabilities(const PeerConfig& config, const OwnRest
     capabilities.emplace_back(ExtendedMessage{});
     if (config.extended_next_hop) capabilities.emplace_back(ExtendedNextHop{{{ipv4_unicast, afi_ipv6}}});
     if (config.ipv6 || config.extended_next_hop) capabilities.emplace_back(LinkLocalNextHop{});
+    if (config.bfd_strict) capabilities.emplace_back(BfdStrictMode{});
     // RFC 9234 §4.1: for external peers.
     if (config.role && !is_internal(config)) {
         capabilities.emplace_back(RoleCapability{static_cast<std::uint8_t>(*config.role)});
@@ -247,6 +248,7 @@ std::expected<Negotiated, Notification> negotiate(const PeerConfig& config, cons
     negotiated.extended_message = both_have<ExtendedMessage>(ours, theirs);
     negotiated.extended_next_hop = takes_ipv6_next_hops(ours) && takes_ipv6_next_hops(theirs);
     negotiated.link_local_next_hop = both_have<LinkLocalNextHop>(ours, theirs);
+    negotiated.bfd_strict = both_have<BfdStrictMode>(ours, theirs);
     negotiated.ipv4 = offers(ours, ipv4_unicast) && offers(theirs, ipv4_unicast);
     negotiated.ipv6 = offers(ours, ipv6_unicast) && offers(theirs, ipv6_unicast);
     if (!negotiated.ipv4 && !negotiated.ipv6) return std::unexpected{no_common_family(ours)};
@@ -293,6 +295,7 @@ std::string describe(const Negotiated& negotiated) {
     add(negotiated.extended_message, "extended-message");
     add(negotiated.extended_next_hop, "extended-next-hop");
     add(negotiated.link_local_next_hop, "link-local-next-hop");
+    add(negotiated.bfd_strict, "bfd-strict-mode");
     add(!negotiated.add_path_send.none(), "add-path-send=" + describe(negotiated.add_path_send));
     add(!negotiated.add_path_receive.none(), "add-path-receive=" + describe(negotiated.add_path_receive));
     if (const auto& restart = negotiated.graceful_restart) {

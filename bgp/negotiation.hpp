@@ -25,8 +25,7 @@
 ///
 /// Standards: RFC 4760, 2918, 5492, 6286 (BGP Identifier), 6793, 7313, 7607 (AS 0), 7911, 8654, 8950, 9234 (roles).
 /// A role that does not fit the peer's is always refused (§4.2: MUST); one that the peer does not say, in strict mode.
-/// RFC 4724, 8538 and 9494: where the operator asks for graceful restart.
-/// BFD strict mode is read, and nothing is agreed on.
+/// RFC 4724, 8538 and 9494: where the operator asks for graceful restart. draft-ietf-idr-bgp-bfd-strict-mode.
 namespace anyvip::bgp {
 
 /// What our OPEN says of ourselves (RFC 4724 §3): of this run of the program, not of the operator.
@@ -66,6 +65,7 @@ struct Negotiated {
     bool extended_message = false;        ///< RFC 8654: messages up to 65535 octets, both ways
     bool extended_next_hop = false;       ///< RFC 8950: the peer takes IPv4 routes with an IPv6 next hop
     bool link_local_next_hop = false;     ///< the peer takes a link-local next hop in 16 octets
+    bool bfd_strict = false;              ///< neither end begins the session before BFD is Up
     Families add_path_send{};             ///< RFC 7911: our NLRI have path identifiers
     Families add_path_receive{};          ///< the peer's have
     std::optional<Role> role;             ///< ours, where its rules apply (RFC 9234 §4.2: said by the peer or not)

@@ -158,11 +158,16 @@ private:
 
     void on(const InitialRoutesComplete&) { peer_.adj_rib_out_.allow_end_of_rib(); }
 
-    void on(const BfdDown& event) { feed(peer_.primary_, fsm::BfdDown{event.text}); }
+    void on(const BfdDown& event) {
+        if (peer_.incoming_) feed(*peer_.incoming_, fsm::BfdDown{event.text});
+        feed(peer_.primary_, fsm::BfdDown{event.text});
+    }
 
     /// An attempt that waits for a timer need not wait any longer.
     void on(const BfdUp&) {
         auto& primary = peer_.primary_;
+        if (peer_.incoming_) feed(*peer_.incoming_, fsm::BfdUp{});
+        feed(primary, fsm::BfdUp{});
         if (!peer_.started_ || peer_.incoming_ || primary.connection || primary.fsm.state() >= State::OpenSent) return;
         feed(primary, fsm::ManualStop{});
         feed(primary, fsm::ManualStart{});
@@ -174,7 +179,9 @@ private:
 
     void on(const ConfigChanged& event) {
         if (event.config == peer_.config_) return;
-        const bool reset = needs_reset(peer_.config_, event.config);
+        // draft-ietf-idr-bgp-bfd-strict-mode §8.1: what has begun without a session begins anew, a session goes on.
+        const bool reset = needs_reset(peer_.config_, event.config) ||
+                           (peer_.state() != State::Established && changes_strict_mode(peer_.config_, event.config));
         const bool more = peer_.adj_rib_in_.configure(event.config.import);
         auto& primary = peer_.primary_;
         const bool other = is_other_peer(peer_.config_, event.config);
@@ -220,8 +227,8 @@ private:
     }
 
     void on_message(Seat& seat, const Open& open) {
-        const bool decides = seat.fsm.state() <= State::OpenSent && collides(seat) &&
-                             negotiate(peer_.config_, open, seat.fsm.concessions());
+        const bool first = seat.fsm.state() <= State::OpenSent && !has_open(seat);
+        const bool decides = first && collides(seat) && negotiate(peer_.config_, open, seat.fsm.concessions());
         if (decides && !wins(seat, open)) return feed(seat, fsm::OpenCollisionDump{});
         const auto id = seat.connection->id;
         if (decides) feed(*other(seat), fsm::OpenCollisionDump{});
@@ -336,8 +343,11 @@ private:
     /// The other connection has had its OPEN. One in OpenSent is left alone: its own OPEN decides.
     [[nodiscard]] bool collides(const Seat& seat) {
         const Seat* rival = other(seat);
-        return rival != nullptr && rival->fsm.state() >= State::OpenConfirm;
+        return rival != nullptr && has_open(*rival);
     }
+
+    /// The peer's, and it was good.
+    [[nodiscard]] static bool has_open(const Seat& seat) { return seat.fsm.negotiated() != nullptr; }
 
     /// The connection that the speaker with the higher identifier has opened stays; with equal ones, which only
     /// different ASes may have, the one with the higher AS number (RFC 6286 §2.3).
@@ -363,8 +373,7 @@ private:
             feed(*incoming, fsm::OpenCollisionDump{});
         } else if (incoming->fsm.state() == State::Established && primary.fsm.state() >= State::Connect) {
             feed(primary, fsm::OpenCollisionDump{});  // And comes back here with an idle primary.
-        } else if (incoming->fsm.state() >= State::OpenConfirm && primary.fsm.state() == State::Connect &&
-                   !primary.connection) {
+        } else if (has_open(*incoming) && primary.fsm.state() == State::Connect && !primary.connection) {
             feed(primary, fsm::OpenCollisionDump{});  // It would only collide.
         } else if (dumped(primary) || incoming->fsm.state() == State::Established) {
             primary = std::move(*incoming);
@@ -543,7 +552,7 @@ private:
         const auto& primary = peer_.primary_.fsm;
         auto& seat = peer_.incoming_.emplace(
             Seat{.fsm = Fsm::for_incoming(peer_.config_, *peer_.random_, primary.connect_retry_counter(),
-                                          primary.concessions()),
+                                          primary.concessions(), primary.bfd_up()),
                  .attempt = {},
                  .connection = {}});
         seat.fsm.set_own_restart(peer_.own_restart_);
@@ -639,6 +648,7 @@ Status Peer::status() const {
         status.local = furthest.connection->local;
         status.remote = furthest.connection->remote;
     }
+    status.waits_for_bfd = furthest.fsm.waits_for_bfd();
     if (const auto* negotiated = furthest.fsm.negotiated()) {
         status.negotiated = *negotiated;
         status.offered = furthest.offered;

@@ -122,7 +122,7 @@ struct RoutesChanged {  ///< in the RouteTable, which is changed before
 struct InitialRoutesComplete {  ///< the first verdicts are known
     friend bool operator==(const InitialRoutesComplete&, const InitialRoutesComplete&) = default;
 };
-struct BfdDown {       ///< the path to the peer has failed (RFC 9384); means something to a session alone
+struct BfdDown {       ///< the path to the peer has failed (RFC 9384); means something to a session, or in strict mode
     std::string text;  ///< the diagnostic
     friend bool operator==(const BfdDown&, const BfdDown&) = default;
 };
@@ -248,6 +248,7 @@ struct Status {
     std::optional<TimePoint> established;  ///< uptime counts from here
     std::optional<net::Endpoint> local;    ///< of the connection that has come furthest
     std::optional<net::Endpoint> remote;
+    bool waits_for_bfd = false;  ///< the OPENs are exchanged, and the session waits for BFD (strict mode)
     std::optional<Negotiated> negotiated;
     std::vector<Capability> offered;  ///< by the peer, of this session; agreed on or not
     std::size_t routes_wanted = 0;

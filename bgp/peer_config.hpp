@@ -107,7 +107,10 @@ struct PeerConfig {
     bool strict_role = false;                        ///< no session with a peer that does not say its role
     bool capability_fallback = false;                ///< retry without capabilities that the peer refuses (RFC 5492 §3)
     std::optional<RestartOffer> graceful_restart{};  ///< nullopt: routes live as long as their session, at both ends
-    Import import{};                                 ///< what of the peer's routes is accepted
+    /// Offer to wait for BFD with the session (draft-ietf-idr-bgp-bfd-strict-mode); it waits where both ends offer it.
+    bool bfd_strict = false;
+    Duration bfd_hold_time = std::chrono::seconds{30};  ///< BfdHoldTime: for so long, where there is no hold time
+    Import import{};                                    ///< what of the peer's routes is accepted
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 
@@ -117,7 +120,12 @@ struct PeerConfig {
 inline constexpr Duration max_idle_hold = std::chrono::seconds{120};
 
 /// True when a session cannot go on with the other values, since they were agreed on in its OPEN or belong
-/// to its TCP connection. Timers and hold time count from the next OPEN; next hops at once.
+/// to its TCP connection. Timers and hold time count from the next OPEN; next hops at once. BFD strict mode is of no
+/// interest to a session any more, and what was to become one is another matter: changes_strict_mode().
 [[nodiscard]] bool needs_reset(const PeerConfig& from, const PeerConfig& to);
+
+[[nodiscard]] inline bool changes_strict_mode(const PeerConfig& from, const PeerConfig& to) {
+    return from.bfd_strict != to.bfd_strict;
+}
 
 }  // namespace anyvip::bgp

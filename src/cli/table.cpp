@@ -373,18 +373,23 @@ std::string vip_table(const json::object& status, const Style& style) {
     return table.render(style);
 }
 
+std::string waits_for_bfd(const json::object& peer) {
+    return is_true(peer, "waits_for_bfd") ? "waits for BFD" : "";
+}
+
 std::string peer_table(const json::object& status, const Style& style) {
     Table table{{"PEER", "ADDRESS", "AS", "STATE", "FOR", "ROUTES", "REMARKS"}};
     for_each(list(status, "peers"), [&](const json::object& peer) {
         const auto state = text(peer, "state");
         const bool established = state == "Established";
-        table.add({{text(peer, "name")},
-                   {peer_address(peer)},
-                   {peer_as(peer)},
-                   {state, established ? Tone::Good : Tone::Bad},
-                   {age_of(peer, "since")},
-                   {text(peer, "routes_announced") + '/' + text(peer, "routes_wanted")},
-                   {joined({near_end(peer), link_remarks(peer), withheld(peer), last_error(peer)})}});
+        table.add(
+            {{text(peer, "name")},
+             {peer_address(peer)},
+             {peer_as(peer)},
+             {state, established ? Tone::Good : Tone::Bad},
+             {age_of(peer, "since")},
+             {text(peer, "routes_announced") + '/' + text(peer, "routes_wanted")},
+             {joined({near_end(peer), waits_for_bfd(peer), link_remarks(peer), withheld(peer), last_error(peer)})}});
     });
     return table.render(style);
 }

@@ -188,6 +188,8 @@ std::string bfd_table(const PeerBfd& bfd) {
     table.key("interval", bfd.interval).key("receive_interval", bfd.receive_interval);
     table.key("multiplier", bfd.multiplier).key("passive", bfd.passive).key("multihop", bfd.multihop);
     if (bfd.multihop) table.key("min_ttl", bfd.min_ttl);
+    table.key("strict", bfd.strict);
+    if (bfd.strict) table.key("strict_hold", bfd.strict_hold);
     return table.text();
 }
 

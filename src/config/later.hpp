@@ -19,7 +19,6 @@ inline constexpr LaterWord later_words[] = {
     {"", "metrics", ""},
     {"", "notify", ""},
     {"", "sync_group", ""},
-    {"bgp.peer.bfd", "strict", ""},
     {"virtual_router", "bfd", ""},
     {"virtual_router", "notify", ""},
     {"virtual_router", "sync_group", ""},

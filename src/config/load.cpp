@@ -305,6 +305,11 @@ void read_bfd(Section& peer_section, Peer& peer) {
     section.read("receive_interval", bfd.receive_interval, fastest, slowest);
     section.integer("multiplier", bfd.multiplier, 1, 255);
     section.read("passive", bfd.passive);
+    section.read("strict", bfd.strict);
+    section.read("strict_hold", bfd.strict_hold, seconds{1}, hours{1});
+    if (!bfd.strict && section.find("strict_hold") != nullptr) {
+        section.error(section.place("strict_hold"), "\"strict_hold\" has no effect without \"strict\"");
+    }
     bfd.multihop = peer.multihop > 1;
     section.read("multihop", bfd.multihop);
     // RFC 5881 §5; what is on the way to another network, only the operator knows.

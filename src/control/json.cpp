@@ -326,6 +326,7 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["configured_asn"] = to_value(peer.peer_as);
     object["state"] = text(bgp::describe(status.state));
     object["started"] = status.started;
+    object["waits_for_bfd"] = status.waits_for_bfd;
     object["since"] = seconds(now - status.since);
     object["uptime"] = status.established ? seconds(now - *status.established) : json::value{};
     object["local"] = text_of(status.local);

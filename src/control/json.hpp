@@ -22,8 +22,8 @@
 ///       capacity {serving, configured, told}  weights; null where no link bandwidth per weight tells of them
 ///     peers[]
 ///       name, address, asn (of its OPEN), configured_asn 65000 | "external" | "internal"
-///       state "Established", started, since, uptime, local "10.0.0.11:40001", remote, router_id, hold_time, ipv4, ipv6
-///       routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
+///       state "Established", started, waits_for_bfd, since, uptime, local "10.0.0.11:40001", remote, router_id,
+///       hold_time, ipv4, ipv6 routes_wanted, routes_announced, routes_withheld {REASON: n}, last_error, last_error_age
 ///       negotiated, offered[] (capabilities of its OPEN), unacknowledged_octets
 ///       kept             of a session that was lost, while the peer restarts (RFC 4724); null: nothing
 ///         routes (that are stale), families "ipv4+ipv6", long_lived, time_left

@@ -239,6 +239,8 @@ bgp::PeerConfig peer_config(const config::Bgp& bgp, const config::Peer& peer) {
             .restart_time = std::chrono::duration_cast<std::chrono::seconds>(peer.restart_time),
             .long_lived_stale_time = std::chrono::duration_cast<std::chrono::seconds>(peer.long_lived_stale_time)};
     }
+    to.bfd_strict = peer.bfd && peer.bfd->strict;
+    if (peer.bfd) to.bfd_hold_time = peer.bfd->strict_hold;
     to.import = import(peer);
     return to;
 }

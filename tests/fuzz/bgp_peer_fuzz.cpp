@@ -47,6 +47,7 @@ private:
         config.graceful_restart =
             RestartOffer{.restart_time = std::chrono::seconds{30}, .long_lived_stale_time = std::chrono::seconds{60}};
         config.import = {.rules = {{.prefix = *net::Prefix::parse("0.0.0.0/0"), .max_length = 32}}, .max_prefixes = 4};
+        config.bfd_strict = true;
         return config;
     }
 
@@ -102,6 +103,7 @@ private:
             open.capabilities.emplace_back(
                 LongLivedGracefulRestart{{{ipv4_unicast, kind % 7 != 0, std::chrono::seconds{kind % 6}}}});
         }
+        if (kind % 3 == 0) open.capabilities.emplace_back(BfdStrictMode{});
         switch (kind % 5) {
             case 0: return encode(open, {});
             case 1: return encode(Keepalive{}, {});

@@ -240,6 +240,90 @@ class BfdCase(LanCase):
         self.assertEqual(self.ours()["bfd"]["counters"]["times_up"], 1)
 
 
+    def test_strict_mode_does_not_wait_for_a_router_that_does_not_offer_it(self):
+        self.begin(bfd=f'{{ interval = "{INTERVAL}ms", multiplier = {MULTIPLIER}, strict = true }}')
+        self.assertNotIn("bfd-strict-mode", self.ours()["negotiated"])
+        self.lb1.run("nft add table inet test")
+        self.lb1.run(["nft", "add chain inet test in { type filter hook input priority 0; }"])
+        self.lb1.run(["nft", f"add rule inet test in udp dport {self.PORT} drop"])
+        self.assert_left(time.monotonic(), "BFD down")
+        wait_for(lambda: self.ours()["state"] == "Established", 10, "BGP is there again, without BFD")
+
+
+class Strict(Case):
+    """Two of us, which both offer to wait for BFD: nobody else at hand does."""
+
+    def setUp(self):
+        super().setUp()
+        self.lan = self.segment("lan")
+        self.nodes = [self.host(f"lb{number}", self.lan, f"10.0.0.1{number}/24") for number in (1, 2)]
+
+    def begin(self, hold_time="30s"):
+        self.daemons = [Anyvip(node, self.config(number, 3 - number, hold_time))
+                        for number, node in enumerate(self.nodes, 1)]
+
+    @staticmethod
+    def config(number, other, hold_time):
+        return f"""
+[bgp]
+asn = 6501{number}
+router_id = "10.0.0.1{number}"
+listen = ["0.0.0.0"]
+
+[[bgp.peer]]
+name = "other"
+address = "10.0.0.1{other}"
+asn = 6501{other}
+hold_time = "{hold_time}"
+connect_retry = "500ms"
+idle_hold = "100ms"
+bfd = {{ interval = "100ms", multiplier = 3, strict = true }}
+
+[[vip]]
+name = "www"
+address = "203.0.113.{number}"
+announce = "bgp"
+"""
+
+    def peers(self):
+        return [daemon.status()["peers"][0] for daemon in self.daemons]
+
+    def established(self):
+        return all(peer["state"] == "Established" for peer in self.peers())
+
+    def drop_bfd(self):
+        self.nodes[0].run("nft add table inet test")
+        self.nodes[0].run(["nft", "add chain inet test in { type filter hook input priority 0; }"])
+        self.nodes[0].run(["nft", "add rule inet test in udp dport 3784 drop"])
+
+    def test_a_session_comes_with_bfd_and_not_before(self):
+        self.drop_bfd()
+        self.begin()
+        wait_for(lambda: all(peer["waits_for_bfd"] for peer in self.peers()), 15, "both wait for BFD")
+        self.assertEqual([peer["state"] for peer in self.peers()], ["OpenSent", "OpenSent"])
+        self.assertIn("bfd-strict-mode", self.peers()[0]["negotiated"])
+        self.assertRegex(self.daemons[0].command("status"), r"waits for\s+BFD")
+        never(self.established, 2, "a session without BFD")
+        self.nodes[0].run("nft delete table inet test")
+        wait_for(self.established, 5, "the session came with BFD")
+        self.assertEqual([peer["counters"]["sessions"] for peer in self.peers()], [1, 1])
+        # And it goes with it, and stays away.
+        self.drop_bfd()
+        wait_for(lambda: not self.established(), DETECTION + SLACK, "BFD took the session down")
+        never(self.established, 3, "it came back without BFD")
+        self.nodes[0].run("nft delete table inet test")
+        wait_for(self.established, 10, "it came back with BFD")
+
+    def test_a_wait_without_end_ends_with_cease_bfd_down(self):
+        self.drop_bfd()
+        self.begin(hold_time="3s")
+        wait_for(lambda: any("BFD Down" in (peer["last_sent"] or {}).get("text", "") for peer in self.peers()), 15,
+                 "one of them has given up")
+        never(self.established, 1, "a session without BFD")
+        self.nodes[0].run("nft delete table inet test")
+        wait_for(self.established, 15, "the next attempt found BFD")
+
+
 class WithFrr(BfdCase, Case):
     def make_router(self, node, neighbors):
         return FrrWithBfd(node, neighbors)
@@ -321,6 +405,7 @@ class MultihopCase(BfdCase):
     test_a_daemon_that_was_starved_does_not_think_that_the_router_is_dead = None
     test_a_reload_with_other_intervals_flaps_nothing = None
     test_a_decision_loop_that_hangs_is_down_at_the_router = None
+    test_strict_mode_does_not_wait_for_a_router_that_does_not_offer_it = None
 
 
 class MultihopWithFrr(MultihopCase, Case):

@@ -147,6 +147,8 @@ Options options_from(std::uint64_t seed) {
     if (seed < 20'000) return options;  // Likewise.
     options.bfd = random.chance(800);
     options.graceful_shutdown = std::chrono::seconds{random.chance(500) ? random.between(1, 3) : 0};
+    if (seed < 30'000) return options;  // Likewise.
+    options.bfd_strict = options.bfd && random.chance(500);
     return options;
 }
 
@@ -164,7 +166,7 @@ std::string describe(const Options& options) {
          << " between_faults=" << milliseconds(options.between_faults) << " hostile=" << options.hostile
          << " ipv6=" << options.ipv6 << " script=" << options.script << " persistence=" << options.persistence
          << " keeps_empty=" << options.keeps_empty << " program_active=" << options.program_active
-         << " vrrp2=" << options.vrrp2 << " bfd=" << options.bfd
+         << " vrrp2=" << options.vrrp2 << " bfd=" << options.bfd << " bfd_strict=" << options.bfd_strict
          << " graceful_shutdown=" << options.graceful_shutdown.count() << 's';
     return text.str();
 }
@@ -187,7 +189,7 @@ std::string config_text(const Options& options, int node, int variant) {
                     "\"\nasn = 65000\nhold_time = \"9s\"\n";
             if (options.ipv6) text += "next_hop6 = \"2001:db8::1" + n + "\"\n";
             if (options.opens == Opens::Router) text += "passive = true\n";
-            if (options.bfd) text += "bfd = {}\n";
+            if (options.bfd) text += options.bfd_strict ? "bfd = { strict = true }\n" : "bfd = {}\n";
         }
     }
     const auto router = [&](const std::string& name, int vrid) {

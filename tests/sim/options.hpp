@@ -66,6 +66,7 @@ struct Options {
     bool program_active = false;  ///< program = "active" for "office-http" and "edge-http", which then exists
     bool vrrp2 = false;           ///< IPv4 only, and with whole seconds
     bool bfd = false;             ///< 300 ms x 3, at both ends of each session
+    bool bfd_strict = false;      ///< with it: sessions wait for it
     std::chrono::seconds graceful_shutdown{0};  ///< [bgp]; 0: what leaves is withdrawn at once
 };
 

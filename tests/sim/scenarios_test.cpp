@@ -408,6 +408,26 @@ TEST_F(Scenario, APathThatIsCutIsLeftInADetectionTimeAndFoundAgain) {
     EXPECT_TRUE(world.run_until([&] { return world.router(1).next_hops(www) == std::vector{1}; }, 3s));
 }
 
+// draft-ietf-idr-bgp-bfd-strict-mode §8.1: the session waits for BFD, at the start and after each failure.
+TEST_F(Scenario, InStrictModeSessionsComeWithBfdAndComeBackWithIt) {
+    auto options = bgp_with_bfd();
+    options.bfd_strict = true;
+    auto& world = settled(options);
+    ASSERT_EQ(world.router(1).bfd_state(1), bfd::SessionState::Up);
+    ASSERT_THAT(world.router(1).next_hops(www), ElementsAre(1));
+    world.network().cut_both(1, router_host(1));
+    ASSERT_TRUE(world.run_for(1s));
+    EXPECT_THAT(world.router(1).next_hops(www), IsEmpty());
+    world.network().heal_both(1, router_host(1));
+    EXPECT_TRUE(world.run_until(
+        [&] {
+            const bool announced = !world.router(1).next_hops(www).empty();
+            EXPECT_TRUE(!announced || world.router(1).bfd_state(1) == bfd::SessionState::Up);
+            return announced;
+        },
+        5s));
+}
+
 TEST_F(Scenario, WithoutBfdACutPathIsKeptForTheHoldTime) {
     auto options = bgp_with_bfd();
     options.bfd = false;

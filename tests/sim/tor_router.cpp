@@ -56,6 +56,7 @@ void TorRouter::make_sessions() {
         config.peer_as = bgp::Asn{65010};
         config.passive = world_->options().opens == Opens::Node;
         config.ipv6 = world_->options().ipv6;
+        config.bfd_strict = world_->options().bfd_strict;
         auto& session = sessions_.try_emplace(node->index(), config, random_).first->second;
         // A router that was restarted has other discriminators.
         const bfd::Discriminator discriminator{static_cast<std::uint32_t>(node->index()) + 100 * (life_ + 1)};
@@ -164,6 +165,9 @@ void TorRouter::feed_bfd(int node, const bfd::Event& event) {
                            if (bfd::is_failure(change)) {
                                feed(node, bgp::BfdDown{bfd::describe(change.diagnostic)}, life_);
                            }
+                           // Others try again by their own timers; strict mode is about BFD alone.
+                           const bool came_up = change.to == bfd::SessionState::Up;
+                           if (came_up && world_->options().bfd_strict) feed(node, bgp::BfdUp{}, life_);
                        },
                    },
                    action);

@@ -57,7 +57,7 @@ public:
     void wait() { wait_until(core.deadline().value_or(now)); }
 
     /// The peer accepts the connection that was asked for and agrees to everything.
-    void establish(const char* peer, std::uint64_t attempt = 1) {
+    void establish(const char* peer, std::uint64_t attempt = 1, const std::vector<bgp::Capability>& more = {}) {
         const PeerName name{peer};
         const bgp::ConnectionId id{++last_connection_};
         connections_[name] = {id, 0};
@@ -65,7 +65,7 @@ public:
                                                            .attempt = bgp::AttemptId{attempt},
                                                            .local = {ip("10.0.0.11"), 40000},
                                                            .remote = {ip("10.0.0.1"), 179}}});
-        agree(name);
+        agree(name, more);
     }
     /// Somebody connects from an address in a range; whether it becomes a session is for the composite to say.
     bgp::ConnectionId connect(const char* range, const char* address) {
@@ -83,12 +83,13 @@ public:
         connect(range, address);
         agree(bgp::instance_name(PeerName{range}, ip(address)));
     }
-    void agree(const PeerName& name) {
+    void agree(const PeerName& name, const std::vector<bgp::Capability>& more = {}) {
         bgp::Open open;
         open.my_as = bgp::Asn{65000};
         open.hold_time = bgp::HoldTime{0};  // No timers of the session in these tests.
         open.identifier = *net::Ipv4Address::parse("10.0.0.1");
         open.capabilities = {bgp::Multiprotocol{bgp::ipv4_unicast}, bgp::FourOctetAs{bgp::Asn{65000}}};
+        open.capabilities.insert(open.capabilities.end(), more.begin(), more.end());
         receive(name, open);
         receive(name, bgp::Keepalive{});
     }

@@ -91,6 +91,9 @@ struct PeerBfd {
     bool passive = false;         ///< waits for the peer's first packet
     bool multihop = false;        ///< RFC 5883 in place of RFC 5881; default: what the peer's own is
     std::uint8_t min_ttl = 255;   ///< over several hops: what a packet must arrive with; 255 and fixed over one
+    /// The BGP session waits for BFD, if the peer offers to wait too (draft-ietf-idr-bgp-bfd-strict-mode).
+    bool strict = false;
+    Duration strict_hold = std::chrono::seconds{30};  ///< for how long, where hold_time is 0
     friend bool operator==(const PeerBfd&, const PeerBfd&) = default;
 };
 

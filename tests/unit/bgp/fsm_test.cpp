@@ -632,7 +632,161 @@ TEST_F(FsmTest, WithoutASessionBfdDownMeansNothing) {
         const auto before = machine.full_state();
         EXPECT_EQ(feed(BfdDown{"silence"}), Actions{});
         EXPECT_EQ(machine.full_state(), before);
+        EXPECT_EQ(feed(BfdUp{}), Actions{});
+        EXPECT_EQ(machine.full_state(), before);
     }
+}
+
+// ---- BFD strict mode (draft-ietf-idr-bgp-bfd-strict-mode-19; § below are its) ------------------------------
+
+PeerConfig strict_config() {
+    auto config = config_of_node();  // With a hold time of 9 s.
+    config.bfd_strict = true;
+    config.bfd_hold_time = 20s;
+    return config;
+}
+
+Open strict_open(std::uint16_t hold_time = 90) {
+    auto open = open_of_peer(hold_time);
+    open.capabilities.emplace_back(BfdStrictMode{});
+    return open;
+}
+
+class StrictBfd : public FsmTest {
+protected:
+    void wait_for_bfd(std::uint16_t hold_time = 90) {
+        machine = Fsm{strict_config(), random};
+        reach(State::OpenSent);
+        ASSERT_EQ(feed(BgpOpen{strict_open(hold_time)}), Actions{});
+        ASSERT_TRUE(machine.waits_for_bfd());
+        ASSERT_EQ(machine.state(), State::OpenSent);
+    }
+};
+
+// §6, §8.5.5: positive
+TEST_F(StrictBfd, NoKeepaliveIsSentBeforeBfdIsUp) {
+    wait_for_bfd();
+    EXPECT_TRUE(machine.negotiated()->bfd_strict);
+    EXPECT_EQ(remaining(), 9s);  // The HoldTimer alone: a KEEPALIVE would be due after three.
+    now += 8s;
+    EXPECT_EQ(feed(TimerExpired{}), Actions{});
+    EXPECT_THAT(what(BfdUp{}), ElementsAre(Send{Keepalive{}}));
+    EXPECT_EQ(machine.state(), State::OpenConfirm);
+    EXPECT_FALSE(machine.waits_for_bfd());
+    EXPECT_EQ(what(KeepAliveMsg{}).size(), 1U);
+    EXPECT_EQ(machine.state(), State::Established);
+}
+
+// §8.5.5: negative. What is up already is not waited for.
+TEST_F(StrictBfd, WhereBfdIsUpBeforeTheOpenNothingIsHeldBack) {
+    machine = Fsm{strict_config(), random};
+    EXPECT_EQ(feed(BfdUp{}), Actions{});
+    reach(State::OpenSent);
+    EXPECT_THAT(what(BgpOpen{strict_open()}), ElementsAre(Send{Keepalive{}}));
+    EXPECT_EQ(machine.state(), State::OpenConfirm);
+}
+
+TEST_F(StrictBfd, WhatWasUpAndFellIsWaitedForAgain) {
+    machine = Fsm{strict_config(), random};
+    (void)feed(BfdUp{});
+    (void)feed(BfdDown{"silence"});
+    reach(State::OpenSent);
+    EXPECT_EQ(feed(BgpOpen{strict_open()}), Actions{});
+    EXPECT_TRUE(machine.waits_for_bfd());
+}
+
+// §6: negative. One end alone does not wait.
+TEST_F(StrictBfd, APeerWithoutTheCapabilityIsNotKeptWaiting) {
+    machine = Fsm{strict_config(), random};
+    reach(State::OpenSent);
+    EXPECT_THAT(what(BgpOpen{open_of_peer()}), ElementsAre(Send{Keepalive{}}));
+    machine = Fsm{config_of_node(), random};
+    reach(State::OpenSent);
+    EXPECT_THAT(what(BgpOpen{strict_open()}), ElementsAre(Send{Keepalive{}}));
+}
+
+// §8.5.6: positive. The peer's BFD was up first: the session begins with ours, without another KEEPALIVE of the peer.
+TEST_F(StrictBfd, APeerThatIsReadyFirstIsRemembered) {
+    wait_for_bfd();
+    now += 5s;
+    EXPECT_EQ(feed(KeepAliveMsg{}), Actions{});
+    EXPECT_EQ(remaining(), 9s);
+    const auto negotiated = *machine.negotiated();
+    EXPECT_THAT(what(BfdUp{}), ElementsAre(Send{Keepalive{}}, SessionUp{negotiated}));
+    EXPECT_EQ(machine.state(), State::Established);
+}
+
+// §8.5.6: negative. Without strict mode it is an error of the machine, as ever.
+TEST_F(StrictBfd, WithoutStrictModeAKeepaliveBeforeTheOpenIsAnError) {
+    machine = Fsm{strict_config(), random};
+    reach(State::OpenSent);
+    EXPECT_THAT(what(KeepAliveMsg{}),
+                ElementsAre(Send{fsm_error(FsmSubcode::UnexpectedMessageInOpenSent, 4)}, CloseConnection{}));
+}
+
+// §9: positive. Nobody has sent a KEEPALIVE, since both wait: it is BFD that is missing.
+TEST_F(StrictBfd, AHoldTimeWithoutBfdEndsWithCeaseBfdDown) {
+    wait_for_bfd();
+    now += 9s;
+    EXPECT_THAT(what(TimerExpired{}), ElementsAre(Send{cease(CeaseSubcode::BfdDown)}, CloseConnection{}));
+    EXPECT_EQ(machine.state(), State::Idle);
+    EXPECT_EQ(machine.connect_retry_counter(), 1U);
+}
+
+// §9: negative. A peer that was ready and fell silent is gone.
+TEST_F(StrictBfd, APeerThatFallsSilentAfterItsKeepaliveHasALapsedHoldTime) {
+    wait_for_bfd();
+    (void)feed(KeepAliveMsg{});
+    now += 9s;
+    EXPECT_THAT(what(TimerExpired{}), ElementsAre(Send{hold_timer_expired()}, CloseConnection{}));
+}
+
+// §8.5.3: positive. Without a hold time BfdHoldTimer bounds the wait, also after the peer's KEEPALIVE.
+TEST_F(StrictBfd, WithoutAHoldTimeTheWaitHasOneOfItsOwn) {
+    wait_for_bfd(0);
+    EXPECT_EQ(remaining(), 20s);
+    now += 5s;
+    (void)feed(KeepAliveMsg{});
+    EXPECT_EQ(remaining(), 15s);
+    now += 15s;
+    EXPECT_THAT(what(TimerExpired{}), ElementsAre(Send{cease(CeaseSubcode::BfdDown)}, CloseConnection{}));
+}
+
+// §8.5.2, §8.6.2: positive; their negative is WithoutASessionBfdDownMeansNothing.
+TEST_F(StrictBfd, BfdThatFailsBeforeTheSessionEndsTheConnection) {
+    wait_for_bfd();
+    EXPECT_THAT(what(BfdDown{"silence"}), ElementsAre(Send{cease(CeaseSubcode::BfdDown)}, CloseConnection{}));
+    wait_for_bfd();
+    (void)feed(BfdUp{});
+    ASSERT_EQ(machine.state(), State::OpenConfirm);
+    EXPECT_THAT(what(BfdDown{"silence"}), ElementsAre(Send{cease(CeaseSubcode::BfdDown)}, CloseConnection{}));
+    EXPECT_EQ(machine.connect_retry_counter(), 0U);
+}
+
+// §8.5.5: positive for the second OPEN.
+TEST_F(StrictBfd, ASecondOpenIsAnError) {
+    wait_for_bfd();
+    EXPECT_THAT(what(BgpOpen{strict_open()}),
+                ElementsAre(Send{fsm_error(FsmSubcode::UnexpectedMessageInOpenSent, 1)}, CloseConnection{}));
+}
+
+// §8.3.5, §8.4.5: positive; our OPEN goes, and nothing after it.
+TEST_F(StrictBfd, WithDelayOpenTheOpenIsAnsweredAndNoMore) {
+    auto config = strict_config();
+    config.delay_open = 30s;
+    machine = Fsm{config, random};
+    (void)feed(ManualStart{});
+    (void)feed(TcpConnectionConfirmed{});
+    const auto actions = what(BgpOpen{strict_open()});
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<Open>(std::get<Send>(actions[0]).message));
+    EXPECT_TRUE(machine.waits_for_bfd());
+}
+
+TEST_F(StrictBfd, ASecondConnectionKnowsWhatBfdSays) {
+    machine = Fsm::for_incoming(strict_config(), random, 0, {}, true);
+    (void)feed(TcpConnectionConfirmed{});
+    EXPECT_THAT(what(BgpOpen{strict_open()}), ElementsAre(Send{Keepalive{}}));
 }
 
 }  // namespace

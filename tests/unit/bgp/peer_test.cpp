@@ -1182,6 +1182,67 @@ TEST_F(PeerTest, BfdUpDisturbsNeitherAConnectionNorAStoppedPeer) {
     EXPECT_EQ(feed(BfdUp{}), Actions{});
 }
 
+Open strict_open(const char* id = "10.0.0.1") {
+    Open open;
+    open.my_as = Asn{65000};
+    open.hold_time = HoldTime{90};
+    open.identifier = ipv4(id);
+    open.capabilities = {Multiprotocol{ipv4_unicast}, BfdStrictMode{}, FourOctetAs{Asn{65000}}};
+    return open;
+}
+
+PeerConfig strict_config() {
+    auto config = config_of_node();
+    config.bfd_strict = true;
+    return config;
+}
+
+// draft-ietf-idr-bgp-bfd-strict-mode §8.5, §11: a session waits for BFD, and says so.
+TEST_F(PeerTest, InStrictModeASessionWaitsForBfd) {
+    become(strict_config());
+    (void)feed(Start{});
+    const auto hello = std::get<Open>(sent(open(1, 1)).at(0));
+    EXPECT_TRUE(has<BfdStrictMode>(hello.capabilities));
+    EXPECT_EQ(sent(receive(1, strict_open())), std::vector<Message>{});
+    EXPECT_EQ(peer.state(), State::OpenSent);
+    EXPECT_TRUE(peer.status().waits_for_bfd);
+    EXPECT_EQ(peer.status().negotiated->peer_as, Asn{65000});
+    EXPECT_EQ(sent(feed(BfdUp{})), (std::vector<Message>{Keepalive{}}));
+    EXPECT_FALSE(peer.status().waits_for_bfd);
+    EXPECT_EQ(all<SessionUp>(receive(1, Keepalive{})).size(), 1U);
+}
+
+// RFC 4271 §6.8: positive. Two connections that both wait are a collision like any other.
+TEST_F(PeerTest, InStrictModeACollisionIsDecidedBeforeBfdIsUp) {
+    become(strict_config());
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, strict_open());
+    (void)open(2, std::nullopt);
+    // Ours is the higher identifier: what we opened stays.
+    EXPECT_THAT(sent(receive(2, strict_open())),
+                ElementsAre(Message{cease(CeaseSubcode::ConnectionCollisionResolution)}));
+    EXPECT_TRUE(peer.status().waits_for_bfd);
+    EXPECT_EQ(sent(feed(BfdUp{})), (std::vector<Message>{Keepalive{}}));
+}
+
+// draft-ietf-idr-bgp-bfd-strict-mode §8.1, §8.5.4, §8.7.3: what has begun begins anew, a session goes on.
+TEST_F(PeerTest, AnotherStrictModeResetsWhatIsNoSessionYet) {
+    become(strict_config());
+    (void)feed(Start{});
+    (void)open(1, 1);
+    (void)receive(1, strict_open());
+    const auto changed = feed(ConfigChanged{config_of_node()});
+    EXPECT_THAT(sent(changed), ElementsAre(Message{cease(CeaseSubcode::OtherConfigurationChange)}));
+    EXPECT_THAT(all<OpenConnection>(changed), ElementsAre(OpenConnection{AttemptId{2}}));
+    (void)open(2, 2);
+    (void)receive(2, strict_open());
+    (void)receive(2, Keepalive{});
+    ASSERT_EQ(peer.state(), State::Established);
+    EXPECT_EQ(feed(ConfigChanged{strict_config()}), Actions{});
+    EXPECT_EQ(peer.state(), State::Established);
+}
+
 TEST_F(PeerTest, GarbageInsteadOfAHeaderIsAnsweredAndClosed) {
     establish();
     const auto refused = feed(Received{ConnectionId{1}, std::vector<std::uint8_t>(19, 0x55)});

@@ -224,6 +224,18 @@ TEST(Age, HasTwoUnitsAtMost) {
     EXPECT_EQ(age(-1), "0ms");
 }
 
+TEST(Tables, APeerThatWaitsForBfdSaysSo) {
+    const auto of_peer = [](const std::string& waits) {
+        return peer_table(status(R"({"peers":[{"name":"tor-a","address":"10.0.0.1","asn":65000,"state":"OpenSent",
+            "since":5.0,"routes_wanted":1,"routes_announced":0,"routes_withheld":{},"last_error":null,
+            "waits_for_bfd":)" + waits +
+                                 "}]}"),
+                          {});
+    };
+    EXPECT_NE(of_peer("true").find("waits for BFD"), std::string::npos);
+    EXPECT_EQ(of_peer("false").find("waits for BFD"), std::string::npos);
+}
+
 TEST(Tables, WhatAPeerWasToldOfAVip) {
     const auto routes = status(R"({"announcements":[
         {"vip":"www","prefix":"203.0.113.10/32","peer":"tor-a","desired":true,"withheld":null,"sent":true,

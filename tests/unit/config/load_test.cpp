@@ -366,8 +366,9 @@ TEST(ConfigLoad, AnExtendedNextHopLetsAnIpv6SessionCarryIpv4) {
 }
 
 TEST(ConfigLoad, WordsOfLaterVersionsAreNotTakenForMistakes) {
-    EXPECT_EQ(errors_of(one_peer + "bfd = { strict = true }\n"),
-              "t.toml:8:9: error: \"strict\" is not available yet in this version\n");
+    EXPECT_EQ(errors_of(one_peer +
+                        "[[vip]]\nname = \"www\"\naddress = \"203.0.113.10\"\nannounce = \"bgp\"\nnotify = \"x\"\n"),
+              "t.toml:12:1: error: \"notify\" is not available yet in this version\n");
     EXPECT_THAT(errors_of(one_peer + "bfdd = 1\n"), HasSubstr("unknown key \"bfdd\" in bgp.peer"));
 }
 
@@ -535,6 +536,26 @@ TEST(ConfigLoad, ALinkBandwidthIsARateOrOneForEachWeight) {
     EXPECT_EQ(of_servers.vips[0].bgp.attributes.link_bandwidth, (LinkBandwidth{125'000'000, true}));
     EXPECT_EQ(of_servers.vips[0].capacity_rise_after, 3s);
     EXPECT_EQ(parsed(format(of_servers)), of_servers);
+}
+
+TEST(ConfigLoad, BfdMayBeStrict) {
+    const auto bfd = [](const std::string& words) {
+        const Config config = parsed(R"(
+[bgp]
+asn = 65010
+router_id = "10.0.0.11"
+[[bgp.peer]]
+name = "tor-a"
+address = "10.0.0.1"
+asn = 65000
+bfd = { )" + words + " }\n");
+        EXPECT_EQ(parsed(format(config)), config);
+        return *config.bgp->peers[0].bfd;
+    };
+    EXPECT_FALSE(bfd("").strict);
+    EXPECT_TRUE(bfd("strict = true").strict);
+    EXPECT_EQ(bfd("strict = true").strict_hold, 30s);  // draft-ietf-idr-bgp-bfd-strict-mode §3
+    EXPECT_EQ(bfd("strict = true, strict_hold = \"45s\"").strict_hold, 45s);
 }
 
 TEST(ConfigLoad, AStandbyPrefersOthersAndHasItsTimes) {

@@ -163,7 +163,7 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
     status.peers.push_back(peer);
     EXPECT_EQ(member(to_json(status), R"("peers":)", R"(,"peer_ranges")"),
               R"("peers":[{"name":"tor-a","range":null,"address":"10.0.0.1","asn":65000,"configured_asn":65000,)"
-              R"("state":"Established","started":true,"since":90.000,"uptime":90.000,)"
+              R"("state":"Established","started":true,"waits_for_bfd":false,"since":90.000,"uptime":90.000,)"
               R"("local":"10.0.0.11:40001","remote":"10.0.0.1:179",)"
               R"("router_id":"192.0.2.1","hold_time":9.000,"ipv4":true,"ipv6":false,)"
               R"("negotiated":"as=65000 id=192.0.2.1 hold_time=9s external ipv4",)"
@@ -280,7 +280,7 @@ TEST(ControlJson, APeerWithoutASessionHasNulls) {
     const auto json = to_json(status);
     EXPECT_NE(
         json.find(
-            R"("asn":null,"configured_asn":"external","state":"Idle","started":false,"since":1.000,)"
+            R"("asn":null,"configured_asn":"external","state":"Idle","started":false,"waits_for_bfd":false,"since":1.000,)"
             R"("uptime":null,"local":null,"remote":null,"router_id":null,"hold_time":null,"ipv4":null,"ipv6":null,)"
             R"("negotiated":null,"offered":[],"kept":null,"unacknowledged_octets":0,)"),
         std::string::npos)

@@ -1221,6 +1221,22 @@ TEST_F(DecisionWithBfdTest, ASessionThatNeverCameUpIsNoFailure) {
     EXPECT_THAT(world.wire(), IsEmpty());
 }
 
+TEST_F(DecisionWithBfdTest, InStrictModeASessionBeginsWithBfd) {
+    world.load(bgp + "bfd = { strict = true }\n" + vip_dns);
+    world.establish("tor-a", 1, {bgp::BfdStrictMode{}});
+    EXPECT_THAT(world.wire(), Not(Contains("tor-a + 203.0.113.53/32")));
+    EXPECT_TRUE(status().peers.at(0).status.waits_for_bfd);
+    world.tell(bfd_up);
+    EXPECT_THAT(world.wire(), Contains("tor-a + 203.0.113.53/32"));
+    EXPECT_EQ(status().peers.at(0).status.state, bgp::State::Established);
+}
+
+TEST_F(DecisionWithBfdTest, InStrictModeARouterThatDoesNotOfferItIsNotKeptWaiting) {
+    world.load(bgp + "bfd = { strict = true }\n" + vip_dns);
+    world.establish("tor-a");
+    EXPECT_THAT(world.wire(), Contains("tor-a + 203.0.113.53/32"));
+}
+
 TEST_F(DecisionWithBfdTest, ALateLetterOfASessionThatIsNoLongerConfiguredChangesNothing) {
     announce_with_bfd();
     world.load(bgp + nginx + vip_www);

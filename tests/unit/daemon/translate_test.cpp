@@ -238,6 +238,14 @@ TEST_F(TranslateTest, GracefulRestartIsOfferedWhereItIsOn) {
     }
 }
 
+TEST_F(TranslateTest, StrictModeIsAPartOfBfd) {
+    auto from = config.bgp->peers[0];
+    EXPECT_FALSE(peer_config(*config.bgp, from).bfd_strict);
+    from.bfd = config::PeerBfd{.strict = true, .strict_hold = 45s};
+    EXPECT_TRUE(peer_config(*config.bgp, from).bfd_strict);
+    EXPECT_EQ(peer_config(*config.bgp, from).bfd_hold_time, 45s);
+}
+
 // RFC 8326 §4.2: negative; what stays does not say that it goes.
 TEST_F(TranslateTest, ARouteHasWhatTheFileSays) {
     const auto to = route(config.bgp, vip("anycast"), Announcement::Announced).value();
