@@ -208,6 +208,7 @@ private:
     }
 
     void on_message(Seat& seat, const Open& open) {
+        peer_.said_as_ = open.asn();
         const bool decides = seat.fsm.state() <= State::OpenSent && collides(seat) &&
                              negotiate(peer_.config_, open, seat.fsm.concessions());
         if (decides && !wins(seat, open)) return feed(seat, fsm::OpenCollisionDump{});
@@ -422,6 +423,7 @@ private:
     void perform(Seat&, const fsm::SessionDown& down) {
         peer_.established_.reset();
         peer_.refreshing_.clear();
+        peer_.unacknowledged_.clear();
         peer_.adj_rib_out_.stop();
         peer_.adj_rib_in_.stop();
         actions_.emplace_back(SessionDown{down.reason});
@@ -456,7 +458,7 @@ private:
         if (taken.octets.empty()) return;
         auto& connection = *peer_.primary_.connection;
         give(connection, std::move(taken.octets));
-        peer_.unacknowledged_.push_back({taken.batch, connection.sent});
+        peer_.unacknowledged_.push_back({taken.batch, connection.sent, now_});
         if (peer_.unacknowledged_.size() > max_unacknowledged) peer_.unacknowledged_.pop_front();
     }
 
@@ -584,6 +586,8 @@ Status Peer::status() const {
     status.last_error_at = last_error_at_;
     status.last_sent = last_sent_;
     status.last_received = last_received_;
+    status.said_as = said_as_;
+    if (!unacknowledged_.empty()) status.unacknowledged_since = unacknowledged_.front().at;
     if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->acknowledged;
     status.counters = counters_;
     return status;

@@ -30,8 +30,12 @@ struct VipStatus {
     bool announced = false;
     std::optional<TimePoint> held_until;  ///< ready, and not announced before then
     std::optional<std::string> kernel_error;
-    bool stands_by = false;  ///< a standby that leaves it to others
-    vip::Others others{};    ///< that announce it, as far as somebody wants to know
+    bool stands_by = false;                      ///< a standby that leaves it to others
+    vip::Others others{};                        ///< that announce it, as far as somebody wants to know
+    bool drained = false;                        ///< itself; its node may be as well
+    std::optional<TimePoint> held_down_until{};  ///< of `held_until` what is plain hold-down and no flap's penalty
+    double flap_penalty = 0;                     ///< means nothing without config.flap
+    std::vector<std::string> warnings{};         ///< of `check`, about its route
 };
 
 struct PeerStatus {
@@ -50,6 +54,8 @@ struct PeerStatus {
         bgp::link::Status core;
     };
     std::optional<Link> link{};  ///< of an unnumbered peer
+    enum class Signature : std::uint8_t { None, TcpMd5, TcpAo };
+    Signature signature = Signature::None;  ///< of every segment, as configured
 };
 
 /// A range of addresses, beside its instances, which are peers like others.
@@ -108,6 +114,7 @@ struct AnnouncementStatus {
     net::Prefix prefix;
     PeerName peer;
     bgp::RouteStatus route;
+    std::optional<std::string> warning{};  ///< of `check`, as the session shows it if there is one
 };
 
 /// What one peer announces: what is kept of it, and examples of what is refused.
