@@ -227,6 +227,7 @@ private:
     }
 
     void on_message(Seat& seat, const Open& open) {
+        peer_.said_as_ = open.asn();
         const bool first = seat.fsm.state() <= State::OpenSent && !has_open(seat);
         const bool decides = first && collides(seat) && negotiate(peer_.config_, open, seat.fsm.concessions());
         if (decides && !wins(seat, open)) return feed(seat, fsm::OpenCollisionDump{});
@@ -451,6 +452,7 @@ private:
     void perform(Seat&, const fsm::SessionDown& down) {
         peer_.established_.reset();
         peer_.refreshing_.clear();
+        peer_.unacknowledged_.clear();
         peer_.adj_rib_out_.stop();
         if (peer_.restart_ && keeps_routes(down.reason, *peer_.restart_)) {
             const auto lost = peer_.retention_.lost(*peer_.restart_, now_);
@@ -507,7 +509,7 @@ private:
         if (taken.octets.empty()) return;
         auto& connection = *peer_.primary_.connection;
         give(connection, std::move(taken.octets));
-        peer_.unacknowledged_.push_back({taken.batch, connection.sent});
+        peer_.unacknowledged_.push_back({taken.batch, connection.sent, now_});
         if (peer_.unacknowledged_.size() > max_unacknowledged) peer_.unacknowledged_.pop_front();
     }
 
@@ -666,6 +668,8 @@ Status Peer::status() const {
                            .routes = adj_rib_in_.stale(),
                            .until = *until};
     }
+    status.said_as = said_as_;
+    if (!unacknowledged_.empty()) status.unacknowledged_since = unacknowledged_.front().at;
     if (furthest.connection) status.unacknowledged = furthest.connection->sent - furthest.connection->acknowledged;
     status.counters = counters_;
     return status;

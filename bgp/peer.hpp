@@ -258,8 +258,10 @@ struct Status {
     TimePoint last_error_at;
     std::optional<Said> last_sent;
     std::optional<Said> last_received;
-    std::optional<Kept> kept;          ///< the peer restarts, or has not said everything again since
-    std::uint64_t unacknowledged = 0;  ///< octets sent that the peer's TCP has not, as far as is known
+    std::optional<Kept> kept;                       ///< the peer restarts, or has not said everything again since
+    std::optional<Asn> said_as;                     ///< of the peer's last OPEN, accepted or not
+    std::uint64_t unacknowledged = 0;               ///< octets sent that the peer's TCP has not, as far as is known
+    std::optional<TimePoint> unacknowledged_since;  ///< of the oldest UPDATE among them
     Counters counters;
 };
 
@@ -317,6 +319,7 @@ private:
     struct Sent {
         AdjRibOut::Batch batch = 0;
         std::uint64_t end = 0;  ///< octets of the connection up to here
+        TimePoint at;
     };
     class Turn;  ///< one handle(): peer.cpp
 
@@ -341,6 +344,7 @@ private:
     TimePoint last_error_at_;
     std::optional<Said> last_sent_;
     std::optional<Said> last_received_;
+    std::optional<Asn> said_as_;
     std::set<net::Family> refreshing_;  ///< between the peer's BoRR and EoRR
     Counters counters_;
 };

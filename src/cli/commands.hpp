@@ -14,7 +14,7 @@
 /// Commands that ask the daemon speak control/request.hpp over its socket; `check FILE`, `plan` and `cleanup` work
 /// without one.
 ///
-/// Not implemented: explain, events, doctor, import, probe; a plan against what the daemon runs (the protocol has no
+/// Not implemented: events, doctor, import, probe; a plan against what the daemon runs (the protocol has no
 /// request for the running configuration).
 namespace anyvip::cli {
 
@@ -37,16 +37,18 @@ struct Terminal {
 /// What a reload from `against` to `file` would do.
 [[nodiscard]] ExitCode plan(const std::string& file, const std::string& against, const Terminal& terminal);
 
-enum class View : unsigned char { Overview, Vips, Peers, Routes, Routers, Servers, Checks };
+enum class View : unsigned char { Overview, Vips, Peers, Routes, Routers, Servers, Checks, Chain };
 
 struct StatusOptions {
     View view = View::Overview;
     std::string peer{};  ///< of View::Peers: this one in full; empty: all
+    std::string vip{};   ///< of View::Chain
     bool json = false;
     bool watch = false;
-    bool exit_code = false;  ///< Unhealthy if it is
+    bool exit_code = false;  ///< Unhealthy if it is; of View::Chain: if a link is broken
     std::chrono::milliseconds interval{std::chrono::seconds{2}};
 };
+/// Error if View::Chain is of a VIP that there is not.
 [[nodiscard]] ExitCode show_status(const std::string& socket, const StatusOptions& options, const Terminal& terminal);
 
 [[nodiscard]] ExitCode reload(const std::string& socket, const Terminal& terminal);

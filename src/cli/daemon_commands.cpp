@@ -10,6 +10,7 @@
 
 #include "cli/client.hpp"
 #include "cli/commands.hpp"
+#include "cli/explain.hpp"
 #include "control/serialize.hpp"
 
 namespace anyvip::cli {
@@ -59,6 +60,7 @@ std::string table(const json::object& status, const StatusOptions& options, cons
         case View::Routers: return router_table(status, style);
         case View::Servers: return server_table(status, style);
         case View::Checks: return check_table(status, style);
+        case View::Chain: break;  // It is no table.
     }
     return {};
 }
@@ -72,6 +74,7 @@ std::string_view subject(View view) {
         case View::Routers: return "no virtual routers";
         case View::Servers: return "no virtual servers";
         case View::Checks: return "no checks";
+        case View::Chain: return "no such VIP";
     }
     return {};
 }
@@ -93,8 +96,35 @@ json::value part(const json::object& status, View view) {
         case View::Routers: return only({"virtual_routers"});
         case View::Servers: return only({"virtual_servers"});
         case View::Checks: return only({"checks"});
+        case View::Chain: break;
     }
     return {};
+}
+
+struct Picture {
+    std::string text;
+    bool well = true;
+};
+
+std::string unknown_vip(const json::object& status, const std::string& name) {
+    std::string text = "there is no VIP " + name;
+    const auto names = vip_names(status);
+    for (const auto& known : names) text += (&known == &names.front() ? "; there are: " : ", ") + known;
+    return text;
+}
+
+/// What is shown of an answer; the error is that there is nothing to show.
+std::expected<Picture, std::string> picture(const json::object& status, const StatusOptions& options,
+                                            const Style& style) {
+    if (options.view == View::Chain) {
+        const auto chain = explain(status, options.vip);
+        if (!chain) return std::unexpected{unknown_vip(status, options.vip)};
+        return Picture{options.json ? control::serialize(chain_json(*chain)) + '\n' : chain_text(*chain, style),
+                       !chain->broken()};
+    }
+    auto text = options.json ? control::serialize(part(status, options.view)) + '\n' : table(status, options, style);
+    if (text.empty()) text = std::string{subject(options.view)} + '\n';
+    return Picture{std::move(text), is_healthy(status)};
 }
 
 /// One member of an answer, which must be there.
@@ -112,7 +142,7 @@ std::expected<json::object, AskError> ask_for(const std::string& socket, const c
 std::expected<json::object, AskError> answer_for(const std::string& socket, View view) {
     if (view == View::Routes) return ask_for(socket, control::RoutesRequest{}, "routes");
     auto status = ask_for(socket, control::StatusRequest{}, "status");
-    if (view != View::Peers || !status) return status;
+    if ((view != View::Peers && view != View::Chain) || !status) return status;
     const auto routes = ask_for(socket, control::RoutesRequest{}, "routes");
     if (!routes) return routes;
     for (const auto& part : *routes) (*status)[part.key()] = part.value();
@@ -125,17 +155,17 @@ ExitCode show_status(const std::string& socket, const StatusOptions& options, co
     while (true) {
         const auto status = answer_for(socket, options.view);
         if (!status) return report(status.error(), terminal);
-        if (options.json) {
-            terminal.out << control::serialize(part(*status, options.view)) << '\n';
-        } else {
-            const auto text = table(*status, options, terminal.style);
-            // On a terminal the new picture takes the old one's place.
-            if (options.watch) terminal.out << (terminal.style.colour ? "\033[H\033[2J" : "\n");
-            terminal.out << (text.empty() ? std::string{subject(options.view)} + '\n' : text);
+        const auto shown = picture(*status, options, terminal.style);
+        if (!shown) {
+            terminal.err << "anyvip: " << printable(shown.error()) << '\n';
+            return ExitCode::Error;
         }
+        // On a terminal the new picture takes the old one's place.
+        if (options.watch && !options.json) terminal.out << (terminal.style.colour ? "\033[H\033[2J" : "\n");
+        terminal.out << shown->text;
         terminal.out.flush();
         if (!options.watch) {
-            return options.exit_code && !is_healthy(*status) ? ExitCode::Unhealthy : ExitCode::Ok;
+            return options.exit_code && !shown->well ? ExitCode::Unhealthy : ExitCode::Ok;
         }
         if (!terminal.out) return ExitCode::Error;
         std::this_thread::sleep_for(options.interval);

@@ -19,7 +19,8 @@ using cli::ExitCode;
 
 constexpr const char* footer =
     "Exit codes: 0 done; 1 it failed, the reason is on stderr; 2 wrong usage; 3 no daemon answers;\n"
-    "4 with `status --exit-code`: a VIP is not eligible, or the kernel refuses what it needs.";
+    "4 with --exit-code, `status`: a VIP is not eligible, or the kernel refuses what it needs; `explain`: a link of\n"
+    "the VIP's chain is broken.";
 
 cli::Style style_of_stdout() {
     cli::Style style;
@@ -97,11 +98,20 @@ void add_bgp(CLI::App& app, Invocation& invocation) {
     });
 }
 
+void add_explain(CLI::App& app, Invocation& invocation) {
+    auto* const explain = app.add_subcommand(
+        "explain", "why a VIP is announced, or is not: node, checks, servers, kernel, sessions, acknowledgements");
+    add_table_options(*explain, invocation, cli::View::Chain);
+    explain->add_option("VIP", invocation.status.vip, "as in the configuration")->required();
+    explain->add_flag("--exit-code", invocation.status.exit_code, "exit with 4 if a link of its chain is broken");
+}
+
 void add_commands(CLI::App& app, Invocation& invocation) {
     auto* const status = app.add_subcommand("status", "node, VIPs, peers, virtual routers and servers, checks");
     add_table_options(*status, invocation, cli::View::Overview);
     status->add_flag("--exit-code", invocation.status.exit_code, "exit with 4 unless every VIP is well");
     add_table_options(*app.add_subcommand("vip", "the VIPs, their verdicts and states"), invocation, cli::View::Vips);
+    add_explain(app, invocation);
     add_bgp(app, invocation);
     add_table_options(*app.add_subcommand("vrrp", "the virtual routers"), invocation, cli::View::Routers);
     add_table_options(*app.add_subcommand("server", "the virtual servers and their real servers"), invocation,

@@ -9,13 +9,15 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
+#include "cli/answer.hpp"
+
 namespace anyvip::cli {
 namespace {
 
 namespace json = boost::json;
+using namespace answer;
 
 constexpr std::string_view gap = "  ";
-constexpr std::string_view nothing = "-";
 /// Less is not worth reading: a narrower terminal wraps the lines itself.
 constexpr std::size_t narrowest_last_column = 20;
 
@@ -25,18 +27,6 @@ constexpr std::size_t narrowest_last_column = 20;
 std::size_t columns(std::string_view text) {
     return static_cast<std::size_t>(
         std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
-}
-
-/// C0 and DEL, and C1 (U+0080..U+009F), which some terminals obey as well.
-std::string printable(std::string_view text) {
-    std::string safe;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto octet = static_cast<unsigned char>(text[i]);
-        const bool c1 = octet == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (c1) ++i;
-        safe += c1 || octet < 0x20 || octet == 0x7f ? '?' : text[i];
-    }
-    return safe;
 }
 
 /// The first octet after `count` code points.
@@ -65,96 +55,11 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     return lines;
 }
 
-std::string coloured(const std::string& text, Tone tone, const Style& style) {
-    if (!style.colour || text.empty()) return text;
-    switch (tone) {
-        case Tone::Plain: return text;
-        case Tone::Good: return "\033[32m" + text + "\033[0m";
-        case Tone::Bad: return "\033[31m" + text + "\033[0m";
-        case Tone::Doubtful: return "\033[33m" + text + "\033[0m";
-    }
-    return text;
-}
-
 std::string heading(const std::string& text, const Style& style) {
     return style.colour ? "\033[1m" + text + "\033[0m" : text;
 }
 
-// ---- JSON, where anything may be missing
-
-const json::array& list(const json::object& object, std::string_view name) {
-    static const json::array empty;
-    const auto* const value = object.if_contains(name);
-    const auto* const array = value == nullptr ? nullptr : value->if_array();
-    return array == nullptr ? empty : *array;
-}
-
-/// Null if there is none.
-const json::object* member(const json::object& object, std::string_view name) {
-    const auto* const value = object.if_contains(name);
-    return value == nullptr ? nullptr : value->if_object();
-}
-
-std::optional<double> number(const json::object& object, std::string_view name) {
-    const auto* const value = object.if_contains(name);
-    if (value == nullptr || !value->is_number()) return std::nullopt;
-    return value->to_number<double>();
-}
-
-bool is_true(const json::object& object, std::string_view name) {
-    const auto* const value = object.if_contains(name);
-    const auto* const truth = value == nullptr ? nullptr : value->if_bool();
-    return truth != nullptr && *truth;
-}
-
-/// Empty if there is none.
-std::string string(const json::object& object, std::string_view name) {
-    const auto* const value = object.if_contains(name);
-    const auto* const text = value == nullptr ? nullptr : value->if_string();
-    return text == nullptr ? std::string{} : std::string{*text};
-}
-
-/// For a cell: strings as they are, whole numbers, "-".
-std::string text(const json::object& object, std::string_view name) {
-    if (auto found = string(object, name); !found.empty()) return found;
-    const auto value = number(object, name);
-    return value ? std::to_string(std::llround(*value)) : std::string{nothing};
-}
-
-std::string age_of(const json::object& object, std::string_view name) {
-    const auto seconds = number(object, name);
-    return seconds ? age(*seconds) : std::string{nothing};
-}
-
-template <class Row>
-void for_each(const json::array& items, Row row) {
-    for (const auto& item : items) {
-        if (const auto* const object = item.if_object()) row(*object);
-    }
-}
-
-/// "; " between what is not empty.
-std::string joined(std::initializer_list<std::string> parts) {
-    std::string all;
-    for (const auto& part : parts) {
-        if (part.empty()) continue;
-        if (!all.empty()) all += "; ";
-        all += part;
-    }
-    return all;
-}
-
 // ---- Cells
-
-std::string words(std::string text) {
-    std::ranges::replace(text, '_', ' ');
-    return text;
-}
-
-bool is_eligible(const json::object& thing) {
-    const auto* const verdict = member(thing, "verdict");
-    return verdict != nullptr && is_true(*verdict, "eligible");
-}
 
 std::string verdict_text(const json::object& thing) {
     const auto* const verdict = member(thing, "verdict");
@@ -202,17 +107,6 @@ std::string withheld(const json::object& peer) {
     return all;
 }
 
-std::string last_error(const json::object& peer) {
-    const auto error = string(peer, "last_error");
-    return error.empty() ? error : error + " (" + age_of(peer, "last_error_age") + " ago)";
-}
-
-/// A NOTIFICATION, and how long ago it was.
-std::string notification(const json::object& peer, std::string_view name) {
-    const auto* const said = member(peer, name);
-    return said == nullptr ? "" : string(*said, "text") + " (" + age_of(*said, "age") + " ago)";
-}
-
 /// ", 3 refused: policy", of those that are not zero.
 std::string refusals(const json::object& received) {
     const auto* const refused = member(received, "refused");
@@ -238,30 +132,10 @@ std::string attributes(const json::object& route) {
     return joined({all, is_true(route, "stale") ? "stale" : ""});
 }
 
-/// The number that it gave itself, or what is expected of it.
-std::string peer_as(const json::object& peer) {
-    const auto asn = text(peer, "asn");
-    return asn == nothing ? text(peer, "configured_asn") : asn;
-}
-
 /// Our end of the session: the address that the kernel chose where none is configured.
 std::string near_end(const json::object& peer) {
     const auto local = string(peer, "local");
     return local.empty() ? local : "from " + local;
-}
-
-/// Of an unnumbered peer: what it waits for, and who else is there.
-std::string link_remarks(const json::object& peer) {
-    const auto* const link = member(peer, "link");
-    if (link == nullptr) return {};
-    const auto interface = string(*link, "interface");
-    const auto another = string(*link, "another_neighbor");
-    const auto discard = string(*link, "last_discard");
-    const bool heard = !string(*link, "neighbor").empty();
-    if (string(*link, "local").empty()) return interface + " has no link-local address, or is not there";
-    return joined({heard ? "" : "no router advertisement heard on " + interface,
-                   heard || discard.empty() ? "" : "discarded: " + discard,
-                   another.empty() ? "" : "another router: " + another});
 }
 
 /// That of an unnumbered peer says nothing without its link.
@@ -271,48 +145,28 @@ std::string peer_address(const json::object& peer) {
     return text(*link, "neighbor") + '%' + string(*link, "interface");
 }
 
-std::string bfd_remarks(const json::object& bfd) {
-    const bool up = string(bfd, "state") == "Up";
-    const auto diagnostic = string(bfd, "diagnostic");
-    const auto socket = string(bfd, "socket_error");
-    const auto remote = string(bfd, "remote_state");
-    const auto failure = string(bfd, "last_failure");
-    return joined({string(bfd, "hops") == "multihop" ? "multihop" : "",
-                   is_true(bfd, "held_down") ? "held down: the decision loop does not answer" : "",
-                   socket.empty() ? "" : "socket: " + socket, up || diagnostic == "No Diagnostic" ? "" : diagnostic,
-                   !up && remote == "AdminDown" ? "the peer is AdminDown" : "",
-                   failure.empty() ? "" : "failed: " + failure + " (" + age_of(bfd, "last_failure_age") + " ago)"});
-}
-
-/// Newest last: "+" success, "-" failure, "?" could not run.
-std::string history(const json::object& check) {
-    constexpr std::size_t shown = 10;
-    std::string marks;
-    for_each(list(check, "history"), [&](const json::object& result) {
-        const auto kind = string(result, "result");
-        marks += kind == "success" ? '+' : kind == "failure" ? '-' : '?';
-    });
-    return marks.size() > shown ? marks.substr(marks.size() - shown) : marks;
-}
-
 }  // namespace
 
-std::string age(double seconds) {
-    const auto ago = std::max(seconds, 0.0);
-    const auto milliseconds = std::llround(ago * 1000);
-    if (milliseconds < 1000) return std::to_string(milliseconds) + "ms";
-    if (milliseconds < 10'000) {
-        const auto tenths = milliseconds / 100;
-        return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + 's';
+std::string printable(std::string_view text) {
+    std::string safe;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto octet = static_cast<unsigned char>(text[i]);
+        const bool c1 = octet == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (c1) ++i;
+        safe += c1 || octet < 0x20 || octet == 0x7f ? '?' : text[i];
     }
-    const auto whole = milliseconds / 1000;
-    const auto pair = [](std::int64_t large, const char* unit, std::int64_t small, const char* small_unit) {
-        return std::to_string(large) + unit + (small == 0 ? "" : ' ' + std::to_string(small) + small_unit);
-    };
-    if (whole < 60) return std::to_string(whole) + 's';
-    if (whole < 3600) return pair(whole / 60, "m", whole % 60, "s");
-    if (whole < 86'400) return pair(whole / 3600, "h", whole % 3600 / 60, "m");
-    return pair(whole / 86'400, "d", whole % 86'400 / 3600, "h");
+    return safe;
+}
+
+std::string coloured(const std::string& text, Tone tone, const Style& style) {
+    if (!style.colour || text.empty()) return text;
+    switch (tone) {
+        case Tone::Plain: return text;
+        case Tone::Good: return "\033[32m" + text + "\033[0m";
+        case Tone::Bad: return "\033[31m" + text + "\033[0m";
+        case Tone::Doubtful: return "\033[33m" + text + "\033[0m";
+    }
+    return text;
 }
 
 std::string Table::render(const Style& style) const {

@@ -23,6 +23,10 @@ struct Cell {
     Tone tone = Tone::Plain;
 };
 
+/// Without C0, DEL, and C1 (U+0080..U+009F), which some terminals obey as well: "?" in the place of each.
+[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] std::string coloured(const std::string& text, Tone tone, const Style& style);
+
 /// Columns as wide as what is in them, two spaces apart. If a line would be longer than the style's width, the
 /// last column goes on in the next line, below itself. Control characters are shown as "?": what a check's target
 /// said must not drive a terminal.
@@ -60,8 +64,5 @@ private:
 
 /// Every VIP is eligible and no kernel refuses one: what `anyvip status --exit-code` asks.
 [[nodiscard]] bool is_healthy(const boost::json::object& status);
-
-/// "350ms", "4.2s", "12s", "3m 20s", "5h 12m", "3d 4h".
-[[nodiscard]] std::string age(double seconds);
 
 }  // namespace anyvip::cli

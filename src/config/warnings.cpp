@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,51 +32,28 @@ void warn_about_peers(const Config& config, std::vector<std::string>& warnings) 
 
 /// A router sends its best route. It sends another node's while ours is there only with ADD-PATH, or if it prefers the
 /// other's whatever that is.
-bool tells_of_others(const Bgp& bgp, const Vip& vip, const Peer& peer) {
+bool is_worse(const Bgp& bgp, const Vip& vip, const Peer& peer) {
     const auto own = vip.bgp.per_peer.find(peer.name);
     const RouteAttributes& attributes = own == vip.bgp.per_peer.end() ? vip.bgp.attributes : own->second;
-    const bool internal = peer.asn == bgp.asn;
-    const bool worse = internal ? attributes.local_pref.value_or(100) < 100 : attributes.prepend > 0;
-    return peer.add_path.receive || worse;
+    return peer.asn == bgp.asn ? attributes.local_pref.value_or(100) < 100 : attributes.prepend > 0;
 }
 
-void warn_about_standby(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {
-    const std::string subject = "VIP " + quote(vip.name.value()) + ": ";
-    for (const Peer& peer : config.bgp->peers) {
-        if (std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) continue;
-        if (tells_of_others(*config.bgp, vip, peer)) continue;
-        std::string warning = subject + "a standby that announces would not hear from " + quote(peer.name.value());
-        warning += " that the primary is back: it needs add_path = \"receive\", or ";
-        warning += peer.asn == config.bgp->asn ? "local_pref below 100" : "prepend";
-        warnings.push_back(warning + " so that its own route is the worse one");
+std::vector<const Peer*> peers_of(const Bgp& bgp, const Vip& vip) {
+    std::vector<const Peer*> peers;
+    for (const Peer& peer : bgp.peers) {
+        if (std::ranges::find(vip.bgp.peers, peer.name) != vip.bgp.peers.end()) peers.push_back(&peer);
     }
-    const bool external =
-        std::ranges::any_of(config.bgp->peers, [&](const Peer& peer) { return peer.asn != config.bgp->asn; });
-    if (external) {
-        warnings.push_back(
-            subject +
-            "a router that sends no route to an AS that is in its path hides another site of our AS "
-            "from a standby; it must be told not to (as-path checks on sending are off in FRR and BIRD)");
-    }
+    return peers;
 }
 
-void warn_about_vip(const Config& config, const Vip& vip, std::vector<std::string>& warnings) {
+void warn_about_vip(const Config& config, const Vip& vip, std::vector<std::string>& found) {
     if (!vip.announce.bgp) return;
     const std::string subject = "VIP " + quote(vip.name.value()) + ": ";
-    if (vip.standby) warn_about_standby(config, vip, warnings);
-    if (vip.role != Role::None) return;  // It says what each kind of peer is to prefer.
-    bool internal = false;
-    bool external = false;
-    for (const Peer& peer : config.bgp->peers) {
-        if (std::ranges::find(vip.bgp.peers, peer.name) == vip.bgp.peers.end()) continue;
-        (peer.asn == config.bgp->asn ? internal : external) = true;
+    for (const Peer* peer : peers_of(*config.bgp, vip)) {
+        const auto deaf = deaf_standby(*config.bgp, vip, *peer, peer->add_path.receive);
+        if (deaf) found.push_back(subject + *deaf);
     }
-    if (vip.bgp.attributes.local_pref && !internal) {
-        warnings.push_back(subject + "local_pref has no effect: none of its peers is internal");
-    }
-    if (vip.bgp.attributes.prepend > 0 && !external) {
-        warnings.push_back(subject + "prepend has no effect: none of its peers is external");
-    }
+    for (const auto& warning : warnings(*config.bgp, vip)) found.push_back(subject + warning);
 }
 
 void warn_about_virtual_router(const Config& config, const VirtualRouter& router, std::vector<std::string>& warnings) {
@@ -126,6 +104,36 @@ void warn_about_virtual_server(const Config& config, const VirtualServer& server
 }
 
 }  // namespace
+
+std::optional<std::string> deaf_standby(const Bgp& bgp, const Vip& vip, const Peer& peer, bool add_path) {
+    if (!vip.standby || add_path || is_worse(bgp, vip, peer)) return std::nullopt;
+    std::string text = "a standby that announces would not hear from " + quote(peer.name.value());
+    text += " that the primary is back: it needs ";
+    text += peer.add_path.receive ? "a router that agrees to add_path = \"receive\"" : "add_path = \"receive\"";
+    text += peer.asn == bgp.asn ? ", or local_pref below 100" : ", or prepend";
+    return text + " so that its own route is the worse one";
+}
+
+std::vector<std::string> warnings(const Bgp& bgp, const Vip& vip) {
+    std::vector<std::string> found;
+    if (!vip.announce.bgp) return found;
+    const auto peers = peers_of(bgp, vip);
+    const bool internal = std::ranges::any_of(peers, [&](const Peer* peer) { return peer->asn == bgp.asn; });
+    const bool external = std::ranges::any_of(peers, [&](const Peer* peer) { return peer->asn != bgp.asn; });
+    if (vip.standby && external) {
+        found.emplace_back(
+            "a router that sends no route to an AS that is in its path hides another site of our AS "
+            "from a standby; it must be told not to (as-path checks on sending are off in FRR and BIRD)");
+    }
+    if (vip.role != Role::None) return found;  // It says what each kind of peer is to prefer.
+    if (vip.bgp.attributes.local_pref && !internal) {
+        found.emplace_back("local_pref has no effect: none of its peers is internal");
+    }
+    if (vip.bgp.attributes.prepend > 0 && !external) {
+        found.emplace_back("prepend has no effect: none of its peers is external");
+    }
+    return found;
+}
 
 std::vector<std::string> warnings(const Config& config) {
     std::vector<std::string> found;

@@ -106,6 +106,20 @@ std::string_view word(bgp::Withheld reason) {
     return "unknown";
 }
 
+std::string_view word(bgp::Reason::Kind kind) {
+    switch (kind) {
+        case bgp::Reason::Kind::Stopped: return "stopped";
+        case bgp::Reason::Kind::NotificationReceived: return "notification_received";
+        case bgp::Reason::Kind::NotificationSent: return "notification_sent";
+        case bgp::Reason::Kind::HoldTimerExpired: return "hold_timer_expired";
+        case bgp::Reason::Kind::SendHoldTimerExpired: return "send_hold_timer_expired";
+        case bgp::Reason::Kind::ConnectionFailed: return "connection_failed";
+        case bgp::Reason::Kind::Collision: return "collision";
+        case bgp::Reason::Kind::BfdDown: return "bfd_down";
+    }
+    return "unknown";
+}
+
 std::string_view word(bgp::Refusal why) {
     switch (why) {
         case bgp::Refusal::Malformed: return "treated_as_withdrawn";
@@ -186,6 +200,34 @@ json::value to_value(const std::optional<vip::Capacity>& capacity) {
     return object;
 }
 
+template <class Items>
+json::array texts(const Items& items) {
+    return list(items, [](const auto& item) { return text(describe(item)); });
+}
+
+json::array tracks(const std::vector<config::Track>& tracks) {
+    return list(tracks, [](const auto& track) {
+        json::object object;
+        object["check"] = text(track.check.value());
+        object["weight"] = track.weight ? json::value(*track.weight) : json::value{};
+        return object;
+    });
+}
+
+json::value held_back_by(const daemon::VipStatus& vip) {
+    if (!vip.held_until) return nullptr;
+    return text(vip.held_down_until && *vip.held_down_until >= *vip.held_until ? "hold_down" : "flap");
+}
+
+json::value flap(const daemon::VipStatus& vip) {
+    if (!vip.config.flap) return nullptr;
+    json::object object;
+    object["penalty"] = vip.flap_penalty;
+    object["suppress"] = vip.config.flap->suppress;
+    object["reuse"] = vip.config.flap->reuse;
+    return object;
+}
+
 json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     json::object object;
     object["name"] = text(vip.config.name.value());
@@ -203,6 +245,15 @@ json::object to_object(const daemon::VipStatus& vip, TimePoint now) {
     object["others"] = text(word(vip.others.knowledge));
     object["others_detail"] = text(vip.others.text);
     object["capacity"] = to_value(vip.capacity);
+    object["drained"] = vip.drained;
+    object["prefix"] = vip.config.announce.bgp ? text(describe(config::route_prefix(vip.config))) : json::value{};
+    object["peers"] = vip.config.announce.bgp ? texts(vip.config.bgp.peers) : json::array{};
+    object["needs_bgp_session"] = vip.config.track_bgp_session;
+    object["track"] = tracks(vip.config.track);
+    object["services"] = vip.config.services == config::Services::All ? "all" : "any";
+    object["held_back_by"] = held_back_by(vip);
+    object["flap"] = flap(vip);
+    object["warnings"] = list(vip.warnings, [](const auto& warning) { return text(warning); });
     return object;
 }
 
@@ -222,6 +273,8 @@ json::value to_value(const std::optional<bgp::Said>& said, TimePoint now) {
     if (!said) return nullptr;
     json::object object;
     object["text"] = text(bgp::describe(said->notification));
+    object["code"] = said->notification.code;
+    object["subcode"] = said->notification.subcode;
     object["age"] = seconds(now - said->at);
     return object;
 }
@@ -315,6 +368,15 @@ json::value to_value(const std::optional<bgp::Kept>& kept, TimePoint now) {
     return object;
 }
 
+json::value to_value(daemon::PeerStatus::Signature signature) {
+    switch (signature) {
+        case daemon::PeerStatus::Signature::None: return nullptr;
+        case daemon::PeerStatus::Signature::TcpMd5: return "tcp_md5";
+        case daemon::PeerStatus::Signature::TcpAo: return "tcp_ao";
+    }
+    return nullptr;
+}
+
 json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     const auto& status = peer.status;
     const auto& negotiated = status.negotiated;
@@ -348,8 +410,13 @@ json::object to_object(const daemon::PeerStatus& peer, TimePoint now) {
     object["routes_withheld"] = std::move(withheld);
     object["last_error"] = text_of(status.last_error);
     object["last_error_age"] = status.last_error ? seconds(now - status.last_error_at) : json::value{};
+    object["last_error_kind"] = status.last_error ? text(word(status.last_error->kind)) : json::value{};
     object["last_sent"] = to_value(status.last_sent, now);
     object["last_received"] = to_value(status.last_received, now);
+    object["signature"] = to_value(peer.signature);
+    object["said_asn"] = status.said_as ? json::value(status.said_as->value()) : json::value{};
+    object["updates_unacknowledged_for"] =
+        status.unacknowledged_since ? seconds(now - *status.unacknowledged_since) : json::value{};
     object["counters"] = to_object(status.counters);
     object["bfd"] = peer.bfd ? json::value(to_object(*peer.bfd, now)) : json::value{};
     object["link"] = peer.link ? json::value(to_object(*peer.link, now)) : json::value{};
@@ -398,6 +465,7 @@ json::object to_object(const daemon::RouterStatus& router) {
     object["reason"] = text(vrrp::describe(router.reason));
     object["serving"] = router.serving;
     object["verdict"] = verdict(router.verdict);
+    object["track"] = tracks(router.config.track);
     object["priority"] =
         router.core && router.core->priority ? json::value(router.core->priority->value()) : json::value{};
     object["source"] = router.core ? text_of(router.core->source) : json::value{};
@@ -439,6 +507,7 @@ json::object to_object(const daemon::ServerStatus& server) {
     object["quorum"] = server.pool.quorum;
     object["healthy"] = server.pool.healthy;
     object["configured"] = server.pool.configured;
+    object["when_empty"] = server.config.when_empty == config::WhenEmpty::Withdraw ? "withdraw" : "keep";
     object["real_servers"] =
         list(server.real_servers, [&](const auto& real_server) { return to_object(real_server, server.config); });
     return object;
@@ -482,6 +551,7 @@ json::object to_object(const daemon::AnnouncementStatus& announcement) {
     object["sent"] = route.sent;
     object["acknowledged"] = route.acknowledged;
     object["attributes"] = announcement.attributes ? text(bgp::describe(*announcement.attributes)) : json::value{};
+    object["warning"] = text_of(announcement.warning);
     return object;
 }
 
@@ -493,11 +563,6 @@ json::object route_object(const bgp::Nlri& nlri, const std::optional<bgp::Refusa
     object["refused"] = refused ? text(word(*refused)) : json::value{};
     object["age"] = seconds(age);
     return object;
-}
-
-template <class Items>
-json::array texts(const Items& items) {
-    return list(items, [](const auto& item) { return text(describe(item)); });
 }
 
 json::object to_object(const bgp::Nlri& nlri, const bgp::ReceivedRoute& route, TimePoint now) {

@@ -20,6 +20,9 @@
 ///       announced, held_back_for, kernel_error
 ///       role "primary" | "backup" | "standby", stands_by, others "unknown" | "none" | "heard", others_detail
 ///       capacity {serving, configured, told}  weights; null where no link bandwidth per weight tells of them
+///       drained (itself), prefix (its route), peers[] and track[] {check, weight} as configured, needs_bgp_session
+///       services "all" | "any" of its virtual servers, held_back_by "hold_down" | "flap"
+///       flap {penalty, suppress, reuse}, warnings[] (of `check`, about its route)
 ///     peers[]
 ///       name, address, asn (of its OPEN), configured_asn 65000 | "external" | "internal"
 ///       state "Established", started, waits_for_bfd, since, uptime, local "10.0.0.11:40001", remote, router_id,
@@ -27,7 +30,11 @@
 ///       negotiated, offered[] (capabilities of its OPEN), unacknowledged_octets
 ///       kept             of a session that was lost, while the peer restarts (RFC 4724); null: nothing
 ///         routes (that are stale), families "ipv4+ipv6", long_lived, time_left
-///       last_sent, last_received {text, age}      NOTIFICATIONs
+///       last_sent, last_received {text, code, subcode, age}      NOTIFICATIONs
+///       last_error_kind "stopped" | "notification_received" | "notification_sent" | "hold_timer_expired" |
+///         "send_hold_timer_expired" | "connection_failed" | "collision" | "bfd_down"
+///       signature "tcp_md5" | "tcp_ao", as configured
+///       said_asn (of its last OPEN, accepted or not), updates_unacknowledged_for (the oldest of them)
 ///       counters {messages_in, messages_out, updates_in, updates_out, sessions, connections_refused}
 ///       bfd              null where it is not configured; its members are when the heartbeat did not answer in time
 ///         state "Up", since, diagnostic, held_down, hops "single_hop" | "multihop", local, socket_error
@@ -35,10 +42,11 @@
 ///         last_failure, last_failure_age
 ///         counters {packets_sent, packets_received, times_up, times_failed, late_wakeups, discarded {REASON: n}}
 ///     virtual_routers[]
-///       name, interface, vrid, family, version, state "Active", reason, serving, verdict
+///       name, interface, vrid, family, version, state "Active", reason, serving, verdict, track[] as of VIPs
 ///       priority, source, active_router, counters {...}       null when the heartbeat did not answer in time
 ///     virtual_servers[]
 ///       name, vip, address, port, protocol, scheduler, forwarding, quorum, healthy, configured
+///       when_empty "withdraw" | "keep": below its quorum
 ///       real_servers[]
 ///         address, weight (configured), wished_weight (null: absent or as the kernel has it),
 ///         state "up" | "down" | "unknown" | "drained", detail
@@ -56,6 +64,7 @@ namespace anyvip::control {
 ///     announcements[]    a VIP towards a peer
 ///       vip, prefix, peer, desired, withheld REASON, sent, acknowledged
 ///       attributes "med=50 65010:100 bandwidth:65010:1250000"          null where it is not desired
+///       warning          what `check` would say, of what the session has agreed on
 ///     received[]         what a peer announces
 ///       peer, accepted, max_prefixes, refused {REASON: n}
 ///       routes[]         accepted ones, those of our own VIPs, and examples of what is refused

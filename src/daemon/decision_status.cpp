@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "anyvip/config/load.hpp"
 #include "anyvip/overloaded.hpp"
 #include "daemon/decision.hpp"
 #include "daemon/named.hpp"
@@ -17,6 +18,17 @@ using namespace std::chrono_literals;
 
 /// How long a status waits for the other loops.
 constexpr Duration status_timeout = 500ms;
+
+/// Whether the router would tell a standby of others: what the session has agreed on counts, if there is one.
+std::optional<std::string> deafness(const config::Config& config, const config::Vip& vip, const bgp::Peer& peer) {
+    if (!vip.standby || !config.bgp) return std::nullopt;
+    const auto configured = find_named(config.bgp->peers, peer.config().name);
+    if (configured == config.bgp->peers.end()) return std::nullopt;  // It leaves.
+    const auto* const session = peer.session();
+    const bool add_path = session == nullptr ? configured->add_path.receive
+                                             : session->add_path_receive.contains(route_prefix(vip).family());
+    return config::deaf_standby(*config.bgp, vip, *configured, add_path);
+}
 
 }  // namespace
 
@@ -76,8 +88,10 @@ Routes Decision::routes(TimePoint now) const {
         for (const auto& [peer_name, peer] : peers_) {
             if (std::ranges::find(vip.config->bgp.peers, peer.core.config().name) == vip.config->bgp.peers.end())
                 continue;
-            routes.announcements.push_back({name, prefix, peer_name, peer.core.route_status(prefix),
-                                            attributes_for(peer.core.config().name, prefix)});
+            const auto& core = peer.core;
+            routes.announcements.push_back({name, prefix, peer_name, core.route_status(prefix),
+                                            attributes_for(core.config().name, prefix),
+                                            deafness(*config_, *vip.config, core)});
         }
     }
     for (const auto& [name, peer] : peers_) {
@@ -130,12 +144,20 @@ Status Decision::status(TimePoint now) const {
                                vip.announcement != Announcement::None, vip.lifecycle.held_until(now),
                                vip.lifecycle.kernel_error(), vip.lifecycle.stands_by(), vip.lifecycle.others(),
                                find_capacity(name)});
+        auto& told = status.vips.back();
+        told.drained = coordinator_.drained().contains(name);
+        told.held_down_until = vip.lifecycle.flaps().held_down_until(now);
+        told.flap_penalty = vip.lifecycle.flaps().penalty(now);
+        if (config_->bgp) told.warnings = config::warnings(*config_->bgp, told.config);
     }
     for (const auto& [name, peer] : peers_) {
         const auto& config = peer.core.config();
         const auto range = name == config.name ? std::nullopt : std::optional{config.name};
         status.peers.push_back(
             {name, range, config.address, config.peer_as, peer.core.status(), bfd_status(name), link_status(name)});
+        status.peers.back().signature = !config.password.empty() ? PeerStatus::Signature::TcpMd5
+                                        : !config.tcp_ao.empty() ? PeerStatus::Signature::TcpAo
+                                                                 : PeerStatus::Signature::None;
     }
     status.peer_ranges = range_status();
     for (const auto& router : config_->virtual_routers) {

@@ -32,9 +32,13 @@ struct VipStatus {
     bool announced = false;
     std::optional<TimePoint> held_until;  ///< ready, and not announced before then
     std::optional<std::string> kernel_error;
-    bool stands_by = false;                   ///< a standby that leaves it to others
-    vip::Others others{};                     ///< that announce it, as far as somebody wants to know
-    std::optional<vip::Capacity> capacity{};  ///< none: its route does not speak of it
+    bool stands_by = false;                      ///< a standby that leaves it to others
+    vip::Others others{};                        ///< that announce it, as far as somebody wants to know
+    std::optional<vip::Capacity> capacity{};     ///< none: its route does not speak of it
+    bool drained = false;                        ///< itself; its node may be as well
+    std::optional<TimePoint> held_down_until{};  ///< of `held_until` what is plain hold-down and no flap's penalty
+    double flap_penalty = 0;                     ///< means nothing without config.flap
+    std::vector<std::string> warnings{};         ///< of `check`, about its route
 };
 
 struct PeerStatus {
@@ -53,6 +57,8 @@ struct PeerStatus {
         bgp::link::Status core;
     };
     std::optional<Link> link{};  ///< of an unnumbered peer
+    enum class Signature : std::uint8_t { None, TcpMd5, TcpAo };
+    Signature signature = Signature::None;  ///< of every segment, as configured
 };
 
 /// A range of addresses, beside its instances, which are peers like others.
@@ -112,6 +118,7 @@ struct AnnouncementStatus {
     PeerName peer;
     bgp::RouteStatus route;
     std::optional<bgp::RouteAttributes> attributes{};  ///< none: the peer is to hear nothing of it
+    std::optional<std::string> warning{};              ///< of `check`, as the session shows it if there is one
 };
 
 /// What one peer announces: what is kept of it, and examples of what is refused.

@@ -86,6 +86,7 @@ UNTESTED = {
     r"src/cli/main\.cpp": "words of the command line: tests/interop and tests/conf use them",
     r".*/describe\.cpp": "text forms, compared by the tests of what they describe",
     r"src/(io/asio|health/io/asio_ssl|control/boost_json)\.cpp": "compile a part of Boost, and hold nothing of ours",
+    r"src/cli/answer\.cpp": "table_test and explain_test: what is read and said of an answer is only seen there",
     r"src/cli/(cleanup|daemon_commands|file_commands)\.cpp": "commands_test: the commands are one interface",
     r"src/config/(config|document|format|host|warnings)\.cpp": "load_test: what they make is only seen in a whole file",
     r"src/control/serialize\.cpp": "json_test: the members that it prints",

@@ -258,7 +258,49 @@ class RouterCase:
         key.write_text("another\n")
         lb3.start()
         never(lambda: not self.gone(), 3, "a session with the wrong key")
+        chain, cause = lb3.explain("www")
+        self.assertRegex(chain["summary"], "^www is announced to no peer: peer router is .*signed with TCP-MD5$")
+        self.assertEqual((cause["kind"], cause["subject"], cause["state"]), ("peer", "router", "broken"))
+        self.assertIn("another TCP-MD5 key", cause["hint"])
+        # Where the router's own segments arrive, the kernel has something to count.
+        lb3.stop()
+        lb3.write(text.replace("[[bgp.peer]]", 'listen = ["2001:db8::13"]\n\n[[bgp.peer]]'))
+        lb3.start()
+        chain, cause = wait_for(lambda: self.explained(lb3, "TCPMD5Failure"), 15, "the kernel's counters are told")
+        self.assertEqual((cause["kind"], cause["subject"], cause["state"]), ("peer", "router", "broken"))
+        self.assertIn("password_file holds another key", cause["hint"])
         self.assertNotIn(KEY, str(lb3.status()) + (node.folder / "anyvipd.log").read_text())
+
+    @staticmethod
+    def explained(daemon, words, vip="www"):
+        """The chain and its cause, once the summary has the words."""
+        chain, cause = daemon.explain(vip)
+        return (chain, cause) if words in chain["summary"] else None
+
+    def test_explain_names_the_first_broken_link(self):
+        lb1 = self.load_balancer(1)
+        self.wait_announced(1)
+        for vip in ("www", "www6"):
+            chain, cause = wait_for(lambda of=vip: self.explained(lb1, "acknowledged", of), 5, f"all of {vip} holds")
+            self.assertEqual((chain["summary"], cause), (f"{vip} is announced to router, acknowledged", None))
+            self.assertEqual({link["state"] for link in chain["links"]}, {"holds", "remark"})
+        lb1.node.health.unlink()
+        chain, cause = wait_for(lambda: self.explained(lb1, "not announced"), AT_ONCE, "the check is named")
+        self.assertRegex(chain["summary"], r"^www is not announced: check service failed [0-9.]+m?s ago: exit code")
+        self.assertEqual((cause["kind"], cause["subject"], cause["state"]), ("check", "service", "broken"))
+        with self.assertRaisesRegex(RuntimeError, "--exit-code: 4: www is not announced: check service failed"):
+            lb1.command("explain", "www", "--exit-code")
+        lb1.node.health.touch()
+        self.wait_announced(1, deadline=AT_ONCE)
+        lb1.command("drain", "vip", "www")
+        # RFC 8326: the routers are told before the route goes.
+        chain, _ = wait_for(lambda: self.explained(lb1, "is leaving"), AT_ONCE, "it is on its way out")
+        self.assertIn("GRACEFUL_SHUTDOWN to router: VIP www is drained", chain["summary"])
+        chain, cause = wait_for(lambda: self.explained(lb1, "not announced"), 10, "it has left")
+        self.assertEqual(chain["summary"], "www is not announced: VIP www is drained")
+        self.assertEqual(lb1.explain("www6")[1], None)
+        with self.assertRaisesRegex(RuntimeError, ": 1: anyvip: there is no VIP wwww; there are: www, www6"):
+            lb1.command("explain", "wwww")
 
     def test_a_connection_towards_the_vip_is_refused_and_explained(self):
         lb1 = self.load_balancer(1, peer="passive = true")

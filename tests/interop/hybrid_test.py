@@ -49,6 +49,9 @@ class Hybrid(Case):
 
     def test_only_the_active_router_announces(self):
         never(lambda: not self.at(self.one), 2, "a second announcer")
+        chain, cause = self.daemons[1].explain("www")
+        self.assertRegex(chain["summary"], "^www is not announced: virtual router .* is Backup: .*Active is 10.0.0.11")
+        self.assertEqual(cause["state"], "rests")
 
     def test_the_route_follows_the_active_router(self):
         self.daemons[0].stop()
@@ -65,6 +68,9 @@ class Hybrid(Case):
     def test_an_active_router_without_a_session_gives_way_to_one_that_has_one(self):
         self.frr.configure("router bgp 65000", "neighbor 10.0.0.11 shutdown")
         self.wait_at(self.two, 3)
+        chain, cause = self.daemons[0].explain("www")
+        self.assertRegex(chain["summary"], "^www is not announced: BGP has no Established session, which this VIP needs")
+        self.assertIn("an administrator has shut the session", cause["hint"])
         self.frr.configure("router bgp 65000", "no neighbor 10.0.0.11 shutdown")
         self.wait_at(self.one, 15)
 

@@ -155,13 +155,20 @@ class StandbyCase(Together):
         self.run_all()
         self.assertTrue(self.vip(FIRST)["stands_by"])
         self.assertIn("AS_PATH 65000 65010", self.vip(FIRST)["others_detail"])
+        chain, cause = self.nodes[FIRST].explain("www")
+        self.assertRegex(chain["summary"], "^www is not announced: standby leaves it to another node: router: via ")
+        self.assertEqual((cause["kind"], cause["state"], chain["served"]), ("standby", "rests", False))
+        # In the words of `anyvip check`; that ours is the worse one makes up for ADD-PATH.
+        (warning,) = [link["text"] for link in chain["links"] if link["kind"] == "warning"]
+        self.assertIn("hides another site of our AS", warning)
+        self.nodes[FIRST].command("explain", "www", "--exit-code")      # it rests, and nothing is broken
         self.never_together(0.001)
 
     def test_what_is_told_and_heard_is_shown(self):
         self.run_all()
         wait_for(lambda: self.bgp(PRIMARY)["announcements"] == [
             {"vip": "www", "prefix": ROUTE, "peer": "router", "desired": True, "withheld": None, "sent": True,
-             "acknowledged": True}], 5, "the router's TCP has the route")
+             "acknowledged": True, "warning": None}], 5, "the router's TCP has the route")
         (standbys,) = self.bgp(FIRST)["announcements"]
         self.assertEqual((standbys["desired"], standbys["sent"]), (False, False))
         (received,) = self.bgp(FIRST, "routes")["received"]

@@ -49,6 +49,11 @@ void keep_derived(Config& next, const Config& running);
 
 /// What is allowed and yet probably not meant, one sentence each.
 [[nodiscard]] std::vector<std::string> warnings(const Config& config);
+/// Those about the route of one VIP, which they do not name, but for its peers.
+[[nodiscard]] std::vector<std::string> warnings(const Bgp& bgp, const Vip& vip);
+/// Why a standby that announces would not hear of others from this peer; nullopt: it would, or it is no standby.
+/// `add_path`: the peer tells several paths, as is configured or, better, as the session has agreed on.
+[[nodiscard]] std::optional<std::string> deaf_standby(const Bgp& bgp, const Vip& vip, const Peer& peer, bool add_path);
 
 /// The effective configuration as TOML: every default and derived value written out, of secrets the file
 /// names. parse(format(c)) == c, but for the passwords themselves.

@@ -77,6 +77,11 @@ class Anyvip:
     def status(self):
         return json.loads(self.command("status", "--json"))
 
+    def explain(self, vip):
+        """The chain of a VIP, and of its links the one that the summary names (None: all is well)."""
+        chain = json.loads(self.command("explain", vip, "--json"))
+        return chain, None if chain["cause"] is None else chain["links"][chain["cause"]]
+
     def write(self, config):
         """Replaces the file as an editor does: at once."""
         new = self.node.file("anyvip.toml.new", config)

@@ -927,6 +927,7 @@ TEST_F(PeerTest, StatusKeepsTheLastNotificationOfEachSide) {
     (void)open(2, 2);
     (void)receive(2, router_open("10.0.0.1", Asn{65001}));
     EXPECT_EQ(peer.status().last_sent, (Said{bad_peer_as(), now}));
+    EXPECT_EQ(peer.status().said_as, Asn{65001});
     EXPECT_EQ(peer.status().last_received, (Said{shutdown, now - (now - t0)}));
 }
 
@@ -1131,11 +1132,15 @@ TEST_F(PeerTest, ARouteIsFollowedUntilThePeersTcpHasIt) {
     // OPEN, KEEPALIVE and the UPDATE: our TCP has them, the peer's at first only a part.
     (void)feed(Written{ConnectionId{1}, 1000});
     EXPECT_GT(peer.status().unacknowledged, 0U);
+    const auto sent_at = now;
+    now += 2s;
     (void)feed(Acknowledged{ConnectionId{1}, 20});
     EXPECT_FALSE(peer.route_status(www).acknowledged);
+    EXPECT_EQ(peer.status().unacknowledged_since, sent_at);
     (void)feed(Acknowledged{ConnectionId{1}, 1000});
     EXPECT_TRUE(peer.route_status(www).acknowledged);
     EXPECT_EQ(peer.status().unacknowledged, 0U);
+    EXPECT_EQ(peer.status().unacknowledged_since, std::nullopt);
     // A later change of another route does not unsay it.
     (void)feed(RoutesChanged{routes.change({prefix("203.0.113.11/32"), Route{}})});
     EXPECT_TRUE(peer.route_status(www).acknowledged);

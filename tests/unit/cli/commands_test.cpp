@@ -195,6 +195,27 @@ TEST_F(Commands, ARangeThatNobodyHasConnectedFromIsShownWithThePeers) {
     EXPECT_EQ(out_.str(), range_of_nobody);
 }
 
+TEST_F(Commands, ExplainTellsWhyAndItsExitCodeOnlyWhenAsked) {
+    const FakeDaemon daemon{socket()};
+    ASSERT_TRUE(daemon.listening());
+    EXPECT_EQ(show_status(socket(), {.view = View::Chain, .vip = "www"}, terminal_), ExitCode::Ok) << err_.str();
+    EXPECT_TRUE(out_.str().starts_with("www is not announced: order of steps holds it back: drained\n")) << out_.str();
+    EXPECT_EQ(show_status(socket(), {.view = View::Chain, .vip = "www", .exit_code = true}, terminal_),
+              ExitCode::Unhealthy);
+    out_.str("");
+    EXPECT_EQ(show_status(socket(), {.view = View::Chain, .vip = "www", .json = true}, terminal_), ExitCode::Ok);
+    EXPECT_TRUE(out_.str().starts_with(R"({"vip":"www","served":false,"summary":"www is not announced: )"))
+        << out_.str();
+}
+
+TEST_F(Commands, ExplainOfAnUnknownVipNamesThoseThatThereAre) {
+    const FakeDaemon daemon{socket()};
+    ASSERT_TRUE(daemon.listening());
+    EXPECT_EQ(show_status(socket(), {.view = View::Chain, .vip = "api"}, terminal_), ExitCode::Error);
+    EXPECT_EQ(out_.str(), "");
+    EXPECT_EQ(err_.str(), "anyvip: there is no VIP api; there are: www\n");
+}
+
 TEST_F(Commands, WhatTheDaemonRefusesFails) {
     const FakeDaemon daemon{socket()};
     EXPECT_EQ(reload(socket(), terminal_), ExitCode::Error);

@@ -7,6 +7,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "cli/answer.hpp"
+
 namespace anyvip::cli {
 namespace {
 
@@ -213,15 +215,15 @@ TEST(Tables, ANodeIsHealthyWhenEveryVipIsEligibleAndInTheKernel) {
 }
 
 TEST(Age, HasTwoUnitsAtMost) {
-    EXPECT_EQ(age(0), "0ms");
-    EXPECT_EQ(age(0.35), "350ms");
-    EXPECT_EQ(age(4.26), "4.2s");
-    EXPECT_EQ(age(59.9), "59s");
-    EXPECT_EQ(age(60), "1m");
-    EXPECT_EQ(age(200), "3m 20s");
-    EXPECT_EQ(age(18720), "5h 12m");
-    EXPECT_EQ(age(273600), "3d 4h");
-    EXPECT_EQ(age(-1), "0ms");
+    EXPECT_EQ(answer::age(0), "0ms");
+    EXPECT_EQ(answer::age(0.35), "350ms");
+    EXPECT_EQ(answer::age(4.26), "4.2s");
+    EXPECT_EQ(answer::age(59.9), "59s");
+    EXPECT_EQ(answer::age(60), "1m");
+    EXPECT_EQ(answer::age(200), "3m 20s");
+    EXPECT_EQ(answer::age(18720), "5h 12m");
+    EXPECT_EQ(answer::age(273600), "3d 4h");
+    EXPECT_EQ(answer::age(-1), "0ms");
 }
 
 TEST(Tables, APeerThatWaitsForBfdSaysSo) {

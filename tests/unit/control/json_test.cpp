@@ -61,8 +61,23 @@ TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
     vip.verdict = vip::Ineligible{vip::Reason::CheckFailed, "nginx: exit code 1"};
     vip.state = vip::Lifecycle::State::Ready;
     vip.held_until = now + 12s;
+    vip.held_down_until = now + 2s;
+    vip.flap_penalty = 4100.5;
+    vip.config.flap.emplace();
+    vip.config.prefix = *net::Prefix::parse("203.0.113.0/24");
+    vip.config.bgp.peers = {PeerName{"tor-a"}};
+    vip.config.track = {{CheckName{"nginx"}, std::nullopt}};
     status.vips.push_back(vip);
     vip.held_until.reset();
+    vip.held_down_until.reset();
+    vip.config.flap.reset();
+    vip.config.prefix.reset();
+    vip.config.bgp.peers.clear();
+    vip.config.track = {{CheckName{"uplink"}, std::int16_t{-20}}};
+    vip.config.track_bgp_session = true;
+    vip.config.services = config::Services::Any;
+    vip.drained = true;
+    vip.warnings = {"a router hides it"};
     vip.config.name = VipName{"office"};
     vip.config.address = *net::Prefix::parse("2001:db8::10/64");
     vip.config.interface = net::InterfaceName{"eth1"};
@@ -79,16 +94,31 @@ TEST(ControlJson, AVipTellsItsVerdictAndWhy) {
     EXPECT_TRUE(vip.capacity->learn({.serving = 3, .configured = 4}, false, now));
     status.vips.push_back(vip);
     EXPECT_EQ(
-        member(to_json(status), R"("vips":)", R"(,"peers")"),
+        member(to_json(status), R"("vips":)", R"(,"peers":[],"peer_ranges")"),
         R"("vips":[{"name":"www","address":"203.0.113.10/32","interface":"lo","announce":"bgp","virtual_router":null,)"
         R"("verdict":{"eligible":false,"reason":"check_failed","detail":"nginx: exit code 1","priority_adjustment":0},)"
         R"("state":"Ready","announced":false,"held_back_for":12.000,"kernel_error":null,)"
-        R"("role":null,"stands_by":false,"others":"unknown","others_detail":"","capacity":null},)"
+        R"("role":null,"stands_by":false,"others":"unknown","others_detail":"","capacity":null,"drained":false,)"
+        R"("prefix":"203.0.113.0/24","peers":["tor-a"],"needs_bgp_session":false,"track":[{"check":"nginx",)"
+        R"("weight":null}],"services":"all","held_back_by":"flap","flap":{"penalty":4100.500,"suppress":4000,)"
+        R"("reuse":1500},"warnings":[]},)"
         R"({"name":"office","address":"2001:db8::10/64","interface":"eth1","announce":"vrrp+bgp",)"
         R"("virtual_router":"office","verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":-20},)"
         R"("state":"Announced","announced":true,"held_back_for":null,"kernel_error":"add address: \"x\"",)"
         R"("role":"standby","stands_by":true,"others":"heard","others_detail":"tor-a: via 10.0.0.1",)"
-        R"("capacity":{"serving":3,"configured":4,"told":3}}])");
+        R"("capacity":{"serving":3,"configured":4,"told":3},)"
+        R"("drained":true,"prefix":"2001:db8::10/128","peers":[],"needs_bgp_session":true,)"
+        R"("track":[{"check":"uplink","weight":-20}],"services":"any","held_back_by":null,"flap":null,)"
+        R"("warnings":["a router hides it"]}])");
+}
+
+TEST(ControlJson, AHoldDownIsNoFlap) {
+    auto status = empty();
+    daemon::VipStatus vip;
+    vip.held_until = now + 12s;
+    vip.held_down_until = now + 12s;
+    status.vips.push_back(vip);
+    EXPECT_NE(to_json(status).find(R"("held_back_by":"hold_down","flap":null)"), std::string::npos);
 }
 
 TEST(ControlJson, RoutesTellWhatWasSentAndWhatWasReceived) {
@@ -100,7 +130,12 @@ TEST(ControlJson, RoutesTellWhatWasSentAndWhatWasReceived) {
          PeerName{"tor-a"},
          {.desired = true, .withheld = {}, .sent = true, .acknowledged = true},
          bgp::RouteAttributes{.extended_communities = {*bgp::ExtendedCommunity::parse("rt:65010:100")}, .med = 50}},
-        {VipName{"www"}, www, PeerName{"tor-b"}, {.desired = true, .withheld = bgp::Withheld::NoNextHop}}};
+        {VipName{"www"},
+         www,
+         PeerName{"tor-b"},
+         {.desired = true, .withheld = bgp::Withheld::NoNextHop},
+         {},
+         "it is deaf"}};
     daemon::ReceivedStatus received{.peer = PeerName{"tor-a"}, .accepted = 1, .max_prefixes = 100};
     auto& route = received.routes[{*net::Prefix::parse("0.0.0.0/0"), 7}];
     route.since = now - 3s;
@@ -115,9 +150,9 @@ TEST(ControlJson, RoutesTellWhatWasSentAndWhatWasReceived) {
     EXPECT_EQ(answer_routes(routes),
               R"({"ok":true,"routes":{"announcements":[)"
               R"({"vip":"www","prefix":"203.0.113.10/32","peer":"tor-a","desired":true,"withheld":null,"sent":true,)"
-              R"("acknowledged":true,"attributes":"med=50 rt:65010:100"},)"
+              R"("acknowledged":true,"attributes":"med=50 rt:65010:100","warning":null},)"
               R"({"vip":"www","prefix":"203.0.113.10/32","peer":"tor-b","desired":true,"withheld":"no_next_hop",)"
-              R"("sent":false,"acknowledged":false,"attributes":null}],)"
+              R"("sent":false,"acknowledged":false,"attributes":null,"warning":"it is deaf"}],)"
               R"("received":[{"peer":"tor-a","accepted":1,"max_prefixes":100,"refused":{"treated_as_withdrawn":9,)"
               R"("leak":0,"own_as":0,"own_router_id":0,"too_large":0,"policy":0,"max_prefixes":0},"routes":[)"
               R"({"prefix":"0.0.0.0/0","path_id":7,"accepted":true,"refused":null,"age":3.000,"detail":null,)"
@@ -152,6 +187,9 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
     core.offered = {bgp::RouteRefreshCapability{}, bgp::FullyQualifiedDomainName{"tor-a", ""}};
     core.unacknowledged = 77;
     core.kept = bgp::Kept{.families = {.ipv4 = true, .ipv6 = false}, .long_lived = {}, .routes = 2, .until = now + 20s};
+    core.unacknowledged_since = now - 5s;
+    core.said_as = bgp::Asn{65000};
+    peer.signature = daemon::PeerStatus::Signature::TcpMd5;
     core.last_sent = bgp::Said{bgp::hold_timer_expired(), now - 100500ms};
     core.last_received = bgp::Said{bgp::cease(bgp::CeaseSubcode::AdministrativeShutdown, "upgrade"), now - 200s};
     core.counters = {.messages_in = 1,
@@ -171,9 +209,10 @@ TEST(ControlJson, AnEstablishedPeerTellsItsSession) {
               R"("kept":{"routes":2,"families":"ipv4","long_lived":false,"time_left":20.000},)"
               R"("unacknowledged_octets":77,)"
               R"("routes_wanted":3,"routes_announced":2,"routes_withheld":{"no_next_hop":1},)"
-              R"("last_error":"hold timer expired","last_error_age":100.500,)"
-              R"("last_sent":{"text":"Hold Timer Expired","age":100.500},)"
-              R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","age":200.000},)"
+              R"("last_error":"hold timer expired","last_error_age":100.500,"last_error_kind":"hold_timer_expired",)"
+              R"("last_sent":{"text":"Hold Timer Expired","code":4,"subcode":0,"age":100.500},)"
+              R"("last_received":{"text":"Cease / Administrative Shutdown \"upgrade\"","code":6,"subcode":2,)"
+              R"("age":200.000},"signature":"tcp_md5","said_asn":65000,"updates_unacknowledged_for":5.000,)"
               R"("counters":{"messages_in":1,"messages_out":2,"updates_in":3,"updates_out":4,"sessions":5,)"
               R"("connections_refused":6},"bfd":null,"link":null}])");
 }
@@ -287,7 +326,8 @@ TEST(ControlJson, APeerWithoutASessionHasNulls) {
         << json;
     EXPECT_NE(
         json.find(
-            R"("routes_withheld":{},"last_error":null,"last_error_age":null,"last_sent":null,"last_received":null)"),
+            R"("routes_withheld":{},"last_error":null,"last_error_age":null,"last_error_kind":null,"last_sent":null,)"
+            R"("last_received":null,"signature":null,"said_asn":null,"updates_unacknowledged_for":null)"),
         std::string::npos)
         << json;
 }
@@ -319,7 +359,7 @@ TEST(ControlJson, AVirtualRouterTellsWhoIsActiveAndCountsByName) {
     EXPECT_EQ(member(json, R"("virtual_routers":)", R"(,"counters")"),
               R"("virtual_routers":[{"name":"office","interface":"eth1","vrid":51,"family":"ipv4","version":3,)"
               R"("state":"Backup","reason":"higher priority heard","serving":false,)"
-              R"("verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":0},)"
+              R"("verdict":{"eligible":true,"reason":null,"detail":null,"priority_adjustment":0},"track":[],)"
               R"("priority":150,"source":"10.1.0.1","active_router":"10.1.0.2")");
     EXPECT_NE(json.find(R"("advertisements_received":7,)"), std::string::npos) << json;
     EXPECT_NE(json.find(R"("bad_checksum":2,"wrong_destination":0,)"), std::string::npos) << json;
@@ -357,7 +397,8 @@ TEST(ControlJson, ARealServerIsUpDownUnknownOrDrained) {
     EXPECT_EQ(
         member(to_json(status), R"("virtual_servers":)", R"(,"checks")"),
         R"("virtual_servers":[{"name":"www-https","vip":"www","address":"203.0.113.10","port":443,"protocol":"tcp",)"
-        R"("scheduler":"mh","forwarding":"dr","quorum":2,"healthy":1,"configured":4,"real_servers":[)"
+        R"("scheduler":"mh","forwarding":"dr","quorum":2,"healthy":1,"configured":4,"when_empty":"withdraw",)"
+        R"("real_servers":[)"
         R"({"address":"10.0.1.21:443","weight":5,"wished_weight":5,"state":"up","detail":""},)"
         R"({"address":"10.0.1.22:443","weight":5,"wished_weight":null,"state":"down","detail":"connection refused"},)"
         R"({"address":"10.0.1.23:443","weight":5,"wished_weight":null,"state":"unknown","detail":""},)"

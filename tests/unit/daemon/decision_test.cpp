@@ -25,6 +25,7 @@ using anyvip::testing::place_of;
 using health::State;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
@@ -520,7 +521,10 @@ TEST_F(DecisionTest, AVipThatFlapsIsHeldBackAndSaysSo) {
     world.health("nginx", State::Up);
     EXPECT_THAT(world.wire(), IsEmpty());
     // 2000 halves in a minute.
-    EXPECT_EQ(status().vips.at(0).held_until, t0 + 60s);
+    const auto held = status().vips.at(0);
+    EXPECT_EQ(held.held_until, t0 + 60s);
+    EXPECT_EQ(held.held_down_until, std::nullopt);
+    EXPECT_NEAR(held.flap_penalty, 2000, 1);
     world.wait_until(t0 + 60s);
     EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
 }
@@ -554,6 +558,30 @@ TEST_F(DecisionTest, AStandbyWaitsForTheRoutersSilence) {
     world.clear();
     world.wait_until(t0 + 1s);
     EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.53/32"));
+}
+
+// RFC 7911 §4: several paths are told only when both sides have said so; what we wished for is not enough.
+TEST_F(DecisionTest, AStandbysRouteWarnsWhenTheSessionHasNotAgreedToAddPath) {
+    const auto warning = [&] {
+        world.feed(RoutesRequested{ClientId{1}});
+        return all<ReplyRoutes>(world.log).back().routes.announcements.at(0).warning;
+    };
+    world.load(bgp + "add_path = \"receive\"\n" + standby_dns + "bgp = { prepend = 0 }\n");
+    EXPECT_EQ(warning(), std::nullopt);
+    world.establish("tor-a");
+    EXPECT_THAT(warning().value_or(""), HasSubstr("it needs a router that agrees to add_path"));
+    EXPECT_THAT(status().vips.at(0).warnings, ElementsAre(HasSubstr("hides another site of our AS")));
+}
+
+TEST_F(DecisionTest, AnOrdinaryVipAndAStandbyWithTheWorseRouteWarnOfNothing) {
+    world.load(bgp + vip_www + nginx + standby_dns);
+    world.establish("tor-a");
+    world.feed(RoutesRequested{ClientId{1}});
+    const auto reply = all<ReplyRoutes>(world.log).back();
+    EXPECT_EQ(reply.routes.announcements.size(), 2U);
+    for (const auto& route : reply.routes.announcements) {
+        EXPECT_EQ(route.warning, std::nullopt) << route.vip.value();
+    }
 }
 
 TEST_F(DecisionTest, AStandbyWithoutEndOfRibWaitsForLearnDelay) {
@@ -981,9 +1009,11 @@ TEST_F(DecisionTest, ADrainWithdrawsIsAnsweredAndCanBeTakenBack) {
     EXPECT_THAT(world.wire(world.first), ElementsAre("tor-a - 203.0.113.10/32"));
     EXPECT_THAT(all<ReplyDone>(world.log), ElementsAre(ReplyDone{ClientId{3}, std::nullopt, "vip=www"}));
     EXPECT_EQ(std::get<vip::Ineligible>(status().vips.at(0).verdict).reason, vip::Reason::Drained);
+    EXPECT_TRUE(status().vips.at(0).drained);
     world.clear();
     world.feed(DrainCommand{ClientId{3}, www, false});
     EXPECT_THAT(world.wire(), ElementsAre("tor-a + 203.0.113.10/32"));
+    EXPECT_FALSE(status().vips.at(0).drained);
 }
 
 TEST_F(DecisionTest, WhatDoesNotExistCannotBeDrained) {
