@@ -68,6 +68,11 @@ bool widened(const Peer& from, const Peer& to) {
            to.range->length() <= from.range->length();
 }
 
+/// Some of them are.
+bool narrowed(const Peer& from, const Peer& to) {
+    return from.range != to.range && widened(to, from);
+}
+
 /// Whether it is on or forced makes no difference to the peer.
 bool is_off(const Peer& peer) {
     return peer.graceful_restart == GracefulRestart::Off;
@@ -76,8 +81,9 @@ bool is_off(const Peer& peer) {
 PeerComparison compare(const Peer& from, const Peer& to) {
     PeerComparison comparison{from, to};
     // Of the TCP connection, or agreed on in the OPEN; the rest counts from the next attempt or route on.
-    comparison.field("address", &Peer::address, widened(from, to) ? Effect::NextTime : Effect::Reset)
-        .field("range", &Peer::range, widened(from, to) ? Effect::NextTime : Effect::Reset)
+    const auto of_range = widened(from, to) || narrowed(from, to) ? Effect::NextTime : Effect::Reset;
+    comparison.field("address", &Peer::address, of_range)
+        .field("range", &Peer::range, of_range)
         .field("interface", &Peer::interface, Effect::Reset)
         .field("limit", &Peer::limit, Effect::NextTime)
         .field("asn", &Peer::asn, Effect::Reset)
@@ -186,9 +192,13 @@ private:
 void describe_peers(const PeerChanges& peers, Lines& lines) {
     for (const Peer& peer : peers.removed) lines.add('-', "peer", peer.name.value());
     for (const Peer& peer : peers.added) lines.add('+', "peer", peer.name.value());
+    const auto outcome = [](const PeerChange& change) -> std::string {
+        if (change.reset) return " (session reset)";
+        if (narrowed(change.from, change.to)) return " (sessions outside " + change.to.range->to_string() + " end)";
+        return " (session goes on)";
+    };
     for (const PeerChange& change : peers.changed) {
-        lines.add('~', "peer", change.to.name.value(),
-                  change.reason + (change.reset ? " (session reset)" : " (session goes on)"));
+        lines.add('~', "peer", change.to.name.value(), change.reason + outcome(change));
     }
 }
 

@@ -131,7 +131,11 @@ TEST(ConfigDiff, AWiderRangeKeepsItsSessionsAndAnotherOneDoesNot) {
     wider.bgp->peers[0].range = *net::Prefix::parse("10.0.0.0/16");
     wider.bgp->peers[0].limit = 10;
     EXPECT_EQ(describe(diff(from, wider)), "~ peer a: range, limit (session goes on)\n0 sessions reset");
-    EXPECT_EQ(describe(diff(wider, from)), "~ peer a: range, limit (session reset)\n1 session reset");
+    EXPECT_EQ(describe(diff(wider, from)),
+              "~ peer a: range, limit (sessions outside 10.0.0.0/24 end)\n0 sessions reset");
+    auto elsewhere = from;
+    elsewhere.bgp->peers[0].range = *net::Prefix::parse("10.1.0.0/24");
+    EXPECT_EQ(describe(diff(from, elsewhere)), "~ peer a: range (session reset)\n1 session reset");
 }
 
 TEST(ConfigDiff, APasswordResetsTheSessionAndIsNotPrinted) {
