@@ -138,6 +138,25 @@ class Restarts:
         never(lambda: not self.peer.has_route(WWW), 1, "and of no other")
         self.assertFalse(self.watch.lost(WWW), self.watch.seen)
 
+    def test_the_restart_time_runs_out(self):
+        self.begin(ON + 'restart_time = "4s"\n')
+        since = self.crash()
+        never(lambda: not self.peer.has_route(WWW), 2.5, "it is kept for restart_time")
+        wait_for(lambda: not self.peer.has_route(WWW), 8, "and not for longer")
+        self.assertGreater(time.monotonic() - since, 3)
+
+    def test_an_orderly_stop_leaves_nothing(self):
+        self.begin()
+        self.daemon.stop()
+        self.assertFalse(self.peer.has_route(WWW))
+        # To a router that has not said N it is a Cease like others (RFC 8538 §3.1).
+        said = wait_for(lambda: "hutdown" in self.last_words() and self.last_words(), 3, "the router has read why")
+        self.assertEqual("Hard Reset" in said, self.counts_notifications, said)
+
+
+class RestartsInFull(Restarts):
+    """What GoBGP 3.10 does not: it looks at no F bit, and has a long-lived time of its own for each family."""
+
     def test_an_address_that_did_not_survive_is_no_longer_sent_to(self):
         self.begin()
         self.crash()
@@ -149,13 +168,6 @@ class Restarts:
         wait_for(lambda: not self.peer.has_route(WWW), 1.5, "it goes with the new session")
         self.assertEqual(self.daemon.status()["vips"][0]["verdict"]["reason"], "check_unknown")
         wait_for(lambda: self.peer.has_route(WWW), 15, "and comes again with its verdict")
-
-    def test_the_restart_time_runs_out(self):
-        self.begin(ON + 'restart_time = "4s"\n')
-        since = self.crash()
-        never(lambda: not self.peer.has_route(WWW), 2.5, "it is kept for restart_time")
-        wait_for(lambda: not self.peer.has_route(WWW), 8, "and not for longer")
-        self.assertGreater(time.monotonic() - since, 3)
 
     def test_what_may_be_is_kept_for_long_as_the_last_choice(self):
         """RFC 9494: www may, dns bears NO_LLGR as everything does of which nothing else is said."""
@@ -172,14 +184,6 @@ class Restarts:
         wait_for(lambda: self.is_last_choice(WWW), 2, "the other one is marked")
         wait_for(lambda: not self.peer.has_route(WWW), 10, "for its long-lived time")
         self.assertGreater(time.monotonic() - since, 3 + 6 - 1)
-
-    def test_an_orderly_stop_leaves_nothing(self):
-        self.begin()
-        self.daemon.stop()
-        self.assertFalse(self.peer.has_route(WWW))
-        # To a router that has not said N it is a Cease like others (RFC 8538 §3.1).
-        said = wait_for(lambda: "hutdown" in self.last_words() and self.last_words(), 3, "the router has read why")
-        self.assertEqual("Hard Reset" in said, self.counts_notifications, said)
 
 
 class Helps:
@@ -289,7 +293,7 @@ class OfBird:
         self.peer.start("-R")
 
 
-class RestartsBesideFrr(OfFrr, Restarts, Case):
+class RestartsBesideFrr(OfFrr, RestartsInFull, Case):
     def test_the_router_is_told_what_happened(self):
         self.begin()
         self.crash()
@@ -306,7 +310,7 @@ class RestartsBesideFrr(OfFrr, Restarts, Case):
         self.assertEqual((told["rBit"], told["ipv4Unicast"]["fBit"]), (False, True), told)
 
 
-class RestartsBesideBird(OfBird, Restarts, Case):
+class RestartsBesideBird(OfBird, RestartsInFull, Case):
     pass
 
 
@@ -324,12 +328,6 @@ class RestartsBesideGobgp(Restarts, Case):
         # Its log has the octets: Cease/9, and what it wraps.
         line = self.peer.last_words(self.neighbor)
         return "Hard Reset, shutdown" if 'Data="[6 2 ' in line and "Subcode=9" in line else line
-
-    def allow_long_lived(self):
-        self.skipTest("long-lived restarts of GoBGP are configured for each family, with a time of its own")
-
-    def test_an_address_that_did_not_survive_is_no_longer_sent_to(self):
-        self.skipTest("GoBGP 3.10.0 does not look at F: what is stale stays until End-of-RIB")
 
 
 class HelpsFrr(OfFrr, Helps, Case):
