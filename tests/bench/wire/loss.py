@@ -57,10 +57,13 @@ protocol bgp speaker {{
 class FrrRouter(Frr):
     def __init__(self, node, hold_time, bfd):
         words = [f"remote-as {OUR_AS}", f"timers {max(hold_time // 3, 1)} {hold_time}", "timers connect 1"]
-        words += [f"bfd {bfd[1]} {bfd[0]} {bfd[0]}"] if bfd else []
+        words += ["bfd", "bfd profile pace"] if bfd else []
         lines = "".join(f" neighbor {SPEAKER} {word}\n" for word in words)
         super().__init__(node, f"router bgp {ROUTERS_AS}\n bgp router-id {router()}\n no bgp ebgp-requires-policy\n{lines}",
                          bfd=bool(bfd))
+        if bfd:     # With a neighbour bgpd takes nothing below 50 ms; a profile of bfdd may have 10.
+            self.configure("bfd", "profile pace", f"detect-multiplier {bfd[1]}", f"receive-interval {bfd[0]}",
+                           f"transmit-interval {bfd[0]}")
 
     def session_of_bfd(self):
         return "Status: up" in self.vtysh("show bfd peers")
