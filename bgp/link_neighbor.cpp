@@ -92,8 +92,10 @@ void Neighbor::receive(const nd::RouterAdvertisement& message, const net::Ipv6Ad
 
 /// Fast while the link is new, and while it is, who is there is asked as well.
 void Neighbor::advertise(TimePoint now, Actions& out) {
-    send(nd::RouterAdvertisement{}, nd::all_nodes, out);
-    if (quick_left_ > 0 && !heard_) send(nd::RouterSolicitation{}, nd::all_routers, out);
+    nd::RouterAdvertisement advertisement;
+    advertisement.source_link_layer = interface_->mac;
+    send(advertisement, nd::all_nodes, out);
+    if (quick_left_ > 0 && !heard_) send(nd::RouterSolicitation{interface_->mac}, nd::all_routers, out);
     advertised_at_ = now;
     advertise_at_ = now + (quick_left_ > 0 ? quick_interval : interval);
     if (quick_left_ > 0) --quick_left_;

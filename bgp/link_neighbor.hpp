@@ -11,6 +11,7 @@
 #include "anyvip/describe.hpp"
 #include "anyvip/net/address.hpp"
 #include "anyvip/net/interface.hpp"
+#include "anyvip/net/mac_address.hpp"
 #include "anyvip/random.hpp"
 #include "anyvip/time.hpp"
 #include "bgp/neighbor_discovery.hpp"
@@ -35,6 +36,9 @@ namespace anyvip::bgp::link {
 struct Interface {
     net::InterfaceIndex index;  ///< another one: it was recreated
     net::Ipv6Address address;
+    /// Told in what we send (RFC 4861 §4.6.1), so that the router's kernel knows us before we connect; none: the link
+    /// has no such address.
+    std::optional<net::MacAddress> mac{};
     friend bool operator==(const Interface&, const Interface&) = default;
 };
 struct InterfaceIs {

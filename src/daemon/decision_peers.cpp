@@ -349,7 +349,7 @@ void Decision::on(const LinkPacket& event, Turn& turn) {
 void Decision::follow_interface(const net::InterfaceName& interface, Turn& turn) {
     const auto own = link_locals_.find(interface);
     bgp::link::InterfaceIs is;
-    if (own != link_locals_.end()) is.interface = {own->second.index, *own->second.address};
+    if (own != link_locals_.end()) is.interface = {own->second.index, *own->second.address, own->second.mac};
     feed_link(interface, is, turn);
 }
 

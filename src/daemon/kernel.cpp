@@ -431,7 +431,10 @@ void Kernel::tell_link_locals(Actions& out) {
         const auto own = std::ranges::find_if(interface.addresses, [](const net::Prefix& prefix) {
             return prefix.address().is_v6() && prefix.address().is_link_local();
         });
-        if (own != interface.addresses.end()) now[name] = {name, interface.link->index, own->address().v6()};
+        if (own == interface.addresses.end()) continue;
+        const auto& link = *interface.link;
+        const auto mac = link.mac == net::MacAddress{} ? std::nullopt : std::optional{link.mac};
+        now[name] = {.interface = name, .index = link.index, .address = own->address().v6(), .mac = mac};
     }
     for (const auto& [name, told] : told_link_locals_) {
         if (!now.contains(name)) out.emplace_back(DecisionMail{LinkLocalChanged{name, told.index, std::nullopt}});

@@ -14,6 +14,7 @@
 #include "anyvip/kernel/address_table.hpp"
 #include "anyvip/kernel/link_table.hpp"
 #include "anyvip/names.hpp"
+#include "anyvip/net/mac_address.hpp"
 #include "anyvip/time.hpp"
 #include "anyvip/vip/coordinator.hpp"
 #include "bgp/bfd/encapsulation.hpp"
@@ -208,6 +209,7 @@ struct LinkLocalChanged {
     net::InterfaceName interface;
     net::InterfaceIndex index;
     std::optional<net::Ipv6Address> address;
+    std::optional<net::MacAddress> mac{};  ///< of the interface, if it has one
     friend bool operator==(const LinkLocalChanged&, const LinkLocalChanged&) = default;
 };
 

@@ -234,6 +234,7 @@ void fields(Io& io, LinkLocalChanged& mail) {
     io("interface", mail.interface);
     io("index", mail.index);
     io("address", mail.address);
+    io("mac", mail.mac);
 }
 
 template <>

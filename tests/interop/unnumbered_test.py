@@ -207,18 +207,14 @@ class SpokenForCase(UnnumberedCase):
     def advertise(self):
         return Bird(self.router, "router id 10.0.0.1;\nprotocol device { scan time 1; }\n" + RADV)
 
-    def be_known(self):
-        """To the router's kernel: our advertisements do not tell our link-layer address, and GoBGP does not even start
-        where it finds no neighbour."""
-        self.router.run(f"ping -c 1 -W 5 {self.ours}%eth0")
+    def wait_known(self):
+        """By our advertisements, which tell our link-layer address. GoBGP does not even start where it finds no neighbour."""
+        wait_for(lambda: f"{self.ours} dev eth0 lladdr" in self.router.run("ip -6 neigh"), UP, "the router's kernel knows us")
 
     def start(self, peer=""):
         self.daemon = Anyvip(self.lb1, anyvip(self.health, peer))
         self.advertise()
-        if "passive" in peer:
-            self.be_known()
-        # Otherwise by our attempts to connect.
-        wait_for(lambda: f"{self.ours} dev eth0 lladdr" in self.router.run("ip -6 neigh"), UP, "the router's kernel knows us")
+        self.wait_known()
         self.peer = self.make_router(self.router)
 
     def announced(self):
@@ -238,7 +234,7 @@ class SpokenForCase(UnnumberedCase):
 
     def test_without_an_advertisement_we_know_of_nobody(self):
         self.daemon = Anyvip(self.lb1, anyvip(self.health))
-        self.be_known()
+        self.wait_known()
         self.peer = self.make_router(self.router)       # It knows us, and connects.
         never(lambda: self.status()["counters"]["sessions"], 3, "a session with somebody unheard of")
         self.assertIsNone(self.status()["link"]["neighbor"])

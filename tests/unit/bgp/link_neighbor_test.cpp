@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,6 +78,21 @@ TEST_F(LinkNeighborTest, AdvertisesAtOnceThreeTimesASecondApartAndThenEveryTen) 
 TEST_F(LinkNeighborTest, SendsFromItsOwnAddress) {
     const auto actions = neighbor.handle(InterfaceIs{Interface{net::InterfaceIndex{3}, ours}}, now);
     EXPECT_EQ(std::get<SendPacket>(actions.at(0)).source, ours);
+}
+
+// RFC 4861 §4.6.1: positive. Type 1, one unit of eight octets.
+// RFC 4861 §4.6.1: negative; a link without such an address has nothing to tell.
+TEST_F(LinkNeighborTest, TellsItsLinkLayerAddressWhereThereIsOne) {
+    const net::MacAddress mac{{2, 0, 0, 0, 0, 5}};
+    const auto with = neighbor.handle(InterfaceIs{Interface{net::InterfaceIndex{3}, ours, mac}}, now);
+    ASSERT_EQ(with.size(), 2U);
+    const std::vector<std::uint8_t> option{1, 1, 2, 0, 0, 0, 0, 5};
+    for (const auto& action : with) {
+        const auto& bytes = std::get<SendPacket>(action).bytes;
+        EXPECT_EQ(std::vector<std::uint8_t>(bytes.end() - 8, bytes.end()), option);
+    }
+    const auto without = neighbor.handle(InterfaceIs{Interface{net::InterfaceIndex{3}, ours}}, now);
+    EXPECT_EQ(std::get<SendPacket>(without.at(0)).bytes.size() + 8, std::get<SendPacket>(with.at(0)).bytes.size());
 }
 
 TEST_F(LinkNeighborTest, AsksNobodyWhoIsThereAlready) {

@@ -611,6 +611,10 @@ TEST_F(KernelTest, TheDecisionLoopHearsOfTheLinkLocalAddressThatIsNoVip) {
     world.links[eth1] = link(eth1, 4);
     world.tell(KernelNotified{});
     EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{4}, address}));
+    const net::MacAddress mac{{2, 0, 0, 0, 0, 5}};
+    world.links[eth1].mac = mac;
+    world.tell(KernelNotified{});
+    EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{4}, address, mac}));
     world.links[eth1].admin_up = false;
     world.tell(KernelNotified{});
     EXPECT_THAT(take<LinkLocalChanged>(), ElementsAre(LinkLocalChanged{eth1, net::InterfaceIndex{4}, std::nullopt}));

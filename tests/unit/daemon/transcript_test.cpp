@@ -158,7 +158,7 @@ TEST(Transcript, EveryEventOfTheDecisionLoopCanBeReadAgain) {
                                  {bfd::SessionState::Up, bfd::SessionState::Down,
                                   bfd::Diagnostic::ReverseConcatenatedPathDown, bfd::SessionState::AdminDown}}},
              DecisionMail{LinkLocalChanged{net::InterfaceName{"eth0"}, net::InterfaceIndex{7},
-                                           net::Ipv6Address::parse("fe80::5")}},
+                                           net::Ipv6Address::parse("fe80::5"), net::MacAddress{{2, 0, 0, 0, 0, 5}}}},
              DecisionMail{LinkLocalChanged{net::InterfaceName{"eth0"}, net::InterfaceIndex{7}, std::nullopt}},
              LinkPacket{net::InterfaceName{"eth0"}, {*net::Ipv6Address::parse("fe80::1"), 255, {134, 0, 0}}},
              DecisionMail{VipAddressesApplied{VipName{"www"}, 4, std::nullopt}},
