@@ -168,7 +168,7 @@ class StandbyCase(Together):
         self.run_all()
         wait_for(lambda: self.bgp(PRIMARY)["announcements"] == [
             {"vip": "www", "prefix": ROUTE, "peer": "router", "desired": True, "withheld": None, "sent": True,
-             "acknowledged": True, "warning": None}], 5, "the router's TCP has the route")
+             "acknowledged": True, "attributes": "med=0 local_pref=200", "warning": None}], 5, "the router's TCP has the route")
         (standbys,) = self.bgp(FIRST)["announcements"]
         self.assertEqual((standbys["desired"], standbys["sent"]), (False, False))
         (received,) = self.bgp(FIRST, "routes")["received"]
